@@ -1,0 +1,252 @@
+// Package action is what cordon can do in an AWS account: one file an action, each saying what it reads, what
+// it changes, how to see that it worked and how to put it back. It also holds the one seam to AWS: the clients
+// and the guard that refuses whatever the running action has not declared.
+package action
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cordon/internal/casefile"
+)
+
+// ErrGone is wrapped by Observe when the target does not exist (any more). It is an observation, unlike an
+// error to look.
+var ErrGone = errors.New("does not exist")
+
+// Status is what an observed state means for a step.
+type Status int
+
+// The answers of an action's Status. Waiting: the change is under way in AWS and nothing is to be sent.
+const (
+	Todo Status = iota
+	Waiting
+	Done
+)
+
+// Target is a step's target with all that the action needs to act on it.
+type Target struct {
+	casefile.Target
+	Case   string
+	OpID   string            // random, from the intent; "" while planning, when nothing of ours can exist
+	Params map[string]string // the step's options, decided at plan time
+	Needs  map[string]json.RawMessage
+	// Needs holds the after-state of the steps this one comes after, by action name. Empty while planning.
+}
+
+// Param returns an option of the step, "" where it has none of that name.
+func (t Target) Param(name string) string { return t.Params[name] }
+
+// List returns an option that holds several values, one a line.
+func (t Target) List(name string) []string {
+	if t.Params[name] == "" {
+		return nil
+	}
+	return strings.Split(t.Params[name], "\n")
+}
+
+// List joins values into one option; Target.List takes it apart again.
+func List(values []string) string { return strings.Join(values, "\n") }
+
+// Spec declares an action that changes something. S is the canonical, small state that the effect or its undo
+// depends on: sorted, nothing that moves by itself, so that equal accounts give equal bytes and an intruder
+// who changes something unrelated cannot hold the run up with drift.
+type Spec[S any] struct {
+	Name    string
+	Summary string // what it does and what that means for whoever depends on the target
+	Phase   casefile.Phase
+	Target  casefile.Kind
+
+	Reads      Ops // by Observe and Impact
+	Writes     Ops // by Apply
+	UndoReads  Ops // by Undo, beyond Reads
+	UndoWrites Ops // by Undo
+
+	Observe func(ctx context.Context, c *AWS, t Target) (S, error)
+	Status  func(t Target, now S) Status
+	Apply   func(ctx context.Context, c *AWS, t Target, now S) error
+	Undo    func(ctx context.Context, c *AWS, t Target, before, now S) error
+	Impact  func(ctx context.Context, c *AWS, t Target, now S) ([]string, error) // who else is hit; may be nil
+	Change  func(t Target, now S) string                                         // "off -> on", for the plan
+
+	Creates   bool // an ambiguous Apply is looked up by op-id for a bounded time before it is repeated
+	Partial   bool // Apply makes several calls: a crash may leave part of the effect, so the first before-state stands
+	GivesBack bool // ends something an earlier step of the plan began; release has nothing to undo
+	Evidence  bool // leaves evidence in the account, which release keeps
+	Isolates  bool // cuts network paths: counts for "isolated after"
+
+	Irreversible string
+	Partly       string
+}
+
+// Gather declares an action that only collects evidence.
+type Gather struct {
+	Name     string
+	Summary  string
+	Phase    casefile.Phase
+	Target   casefile.Kind
+	Reads    Ops
+	Deadline int // seconds until what is missing goes to the loss ledger
+	// Collect hands each artifact or loss to sink. ErrWaiting: not ready yet, call again. What Collect did
+	// before returning ErrWaiting is kept, and sink ignores an artifact of the same name given again.
+	Collect func(ctx context.Context, c *AWS, t Target, sink Sink) error
+	// Change is the plan's line.
+	Change func(t Target) string
+}
+
+// ErrWaiting is answered by Collect when evidence is still being made by AWS.
+var ErrWaiting = errors.New("not ready yet")
+
+// Sink takes what a Gather collects. Its methods are safe for concurrent use.
+type Sink interface {
+	// Artifact keeps bytes as evidence.
+	Artifact(name, source string, data []byte) error
+	// Durable records a thing left in AWS, with its state and lock as read back.
+	Durable(name, source, id, state, lock string) error
+	// Loss enters the loss ledger: planned, not had, and why.
+	Loss(name, source, reason string) error
+}
+
+// Action is a Spec or a Gather with its state's type erased to canonical JSON.
+type Action struct {
+	Name         string
+	Summary      string
+	Phase        casefile.Phase
+	Target       casefile.Kind
+	Reads        Ops
+	Writes       Ops
+	UndoReads    Ops
+	UndoWrites   Ops
+	Creates      bool
+	Partial      bool
+	GivesBack    bool
+	Evidence     bool
+	Isolates     bool
+	Irreversible string
+	Partly       string
+	DeadlineS    int
+
+	Collect func(ctx context.Context, c *AWS, t Target, sink Sink) error // set on gathering actions alone
+	Observe func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error)
+	Status  func(t Target, now json.RawMessage) (Status, error)
+	Apply   func(ctx context.Context, c *AWS, t Target, now json.RawMessage) error
+	Undo    func(ctx context.Context, c *AWS, t Target, before, now json.RawMessage) error
+	Impact  func(ctx context.Context, c *AWS, t Target, now json.RawMessage) ([]string, error)
+	Change  func(t Target, now json.RawMessage) string
+}
+
+// Gathers tells an action that only collects from one that changes something.
+func (a Action) Gathers() bool { return a.Collect != nil }
+
+// Undoable tells whether release has something to do for this action.
+func (a Action) Undoable() bool { return a.Undo != nil && !a.GivesBack && !a.Evidence }
+
+// define erases the state's type: the engine, the plan and the journal know states as canonical JSON only, so
+// that comparing them is comparing bytes.
+func define[S any](s Spec[S]) Action {
+	a := Action{
+		Name: s.Name, Summary: s.Summary, Phase: s.Phase, Target: s.Target,
+		Reads: s.Reads, Writes: s.Writes, UndoReads: s.UndoReads, UndoWrites: s.UndoWrites,
+		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates,
+		Irreversible: s.Irreversible, Partly: s.Partly,
+	}
+	a.Observe = func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error) {
+		state, err := s.Observe(ctx, c, t)
+		if err != nil {
+			return nil, fmt.Errorf("observe %s: %w", t.ID, err)
+		}
+		return json.Marshal(state)
+	}
+	a.Status = func(t Target, now json.RawMessage) (Status, error) {
+		state, err := decode[S](now)
+		if err != nil {
+			return Todo, err
+		}
+		return s.Status(t, state), nil
+	}
+	a.Apply = func(ctx context.Context, c *AWS, t Target, now json.RawMessage) error {
+		state, err := decode[S](now)
+		if err != nil {
+			return err
+		}
+		return s.Apply(ctx, c, t, state)
+	}
+	if s.Undo != nil {
+		a.Undo = func(ctx context.Context, c *AWS, t Target, before, now json.RawMessage) error {
+			b, err := decode[S](before)
+			if err != nil {
+				return err
+			}
+			n, err := decode[S](now)
+			if err != nil {
+				return err
+			}
+			return s.Undo(ctx, c, t, b, n)
+		}
+	}
+	if s.Impact != nil {
+		a.Impact = func(ctx context.Context, c *AWS, t Target, now json.RawMessage) ([]string, error) {
+			state, err := decode[S](now)
+			if err != nil {
+				return nil, err
+			}
+			return s.Impact(ctx, c, t, state)
+		}
+	}
+	if s.Change != nil {
+		a.Change = func(t Target, now json.RawMessage) string {
+			state, err := decode[S](now)
+			if err != nil {
+				return ""
+			}
+			return s.Change(t, state)
+		}
+	}
+	return a
+}
+
+// gather turns a Gather into an Action.
+func gather(g Gather) Action {
+	a := Action{Name: g.Name, Summary: g.Summary, Phase: g.Phase, Target: g.Target, Reads: g.Reads, DeadlineS: g.Deadline, Collect: g.Collect}
+	if g.Change != nil {
+		a.Change = func(t Target, _ json.RawMessage) string { return g.Change(t) }
+	}
+	return a
+}
+
+// Same tells whether two observations are the same state. Both are canonical JSON of the same Go type, so
+// bytes decide; a state that has been through a plan file was compacted on the way back in.
+func Same(a, b json.RawMessage) bool {
+	return len(a) > 0 && bytes.Equal(compact(a), compact(b))
+}
+
+func compact(m json.RawMessage) []byte {
+	var out bytes.Buffer
+	if err := json.Compact(&out, m); err != nil {
+		return m
+	}
+	return out.Bytes()
+}
+
+func decode[S any](m json.RawMessage) (S, error) {
+	var s S
+	if err := json.Unmarshal(m, &s); err != nil {
+		return s, fmt.Errorf("read a recorded state: %w", err)
+	}
+	return s, nil
+}
+
+// need decodes the after-state of the step of that action which this step comes after. ok is false while
+// planning, when nothing has been done yet.
+func need[S any](t Target, action string) (state S, ok bool, err error) {
+	raw, found := t.Needs[action]
+	if !found {
+		return state, false, nil
+	}
+	state, err = decode[S](raw)
+	return state, err == nil, err
+}

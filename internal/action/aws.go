@@ -1,0 +1,146 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/guardduty"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"golang.org/x/time/rate"
+)
+
+// AWS is one account in one region: the clients, all made from one configuration behind the guard.
+type AWS struct {
+	Account   string
+	Partition string
+	Region    string
+	Caller    string // ARN as GetCallerIdentity names it
+
+	EC2         *ec2.Client
+	AutoScaling *autoscaling.Client
+	ELB         *elasticloadbalancing.Client
+	ELBv2       *elasticloadbalancingv2.Client
+	IAM         *iam.Client
+	KMS         *kms.Client
+	SSM         *ssm.Client
+	S3          *s3.Client
+	GuardDuty   *guardduty.Client
+	STS         *sts.Client
+
+	cfg aws.Config
+	lim *limits
+}
+
+// IdentityOps is what Identify calls.
+var IdentityOps = Ops{op((*sts.Client).GetCallerIdentity)}
+
+// Connect makes the clients for cfg's region. It calls nothing; Identify does.
+func Connect(cfg aws.Config) *AWS {
+	return connect(cfg, newLimits())
+}
+
+func connect(cfg aws.Config, lim *limits) *AWS {
+	guarded := cfg.Copy()
+	guarded.APIOptions = append(slices.Clone(cfg.APIOptions), lim.install)
+	return &AWS{
+		Region: cfg.Region, cfg: cfg, lim: lim,
+		EC2:         ec2.NewFromConfig(guarded),
+		AutoScaling: autoscaling.NewFromConfig(guarded),
+		ELB:         elasticloadbalancing.NewFromConfig(guarded),
+		ELBv2:       elasticloadbalancingv2.NewFromConfig(guarded),
+		IAM:         iam.NewFromConfig(guarded),
+		KMS:         kms.NewFromConfig(guarded),
+		SSM:         ssm.NewFromConfig(guarded),
+		S3:          s3.NewFromConfig(guarded),
+		GuardDuty:   guardduty.NewFromConfig(guarded),
+		STS:         sts.NewFromConfig(guarded),
+	}
+}
+
+// Identify asks who the caller is and fills in account, partition and caller.
+func (c *AWS) Identify(ctx context.Context) error {
+	out, err := c.STS.GetCallerIdentity(Allow(ctx, IdentityOps, nil, nil), &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return fmt.Errorf("ask AWS who the caller is: %w", err)
+	}
+	c.Account, c.Caller = aws.ToString(out.Account), aws.ToString(out.Arn)
+	parts := strings.SplitN(c.Caller, ":", 3)
+	if len(parts) < 3 || parts[0] != "arn" {
+		return fmt.Errorf("ask AWS who the caller is: the answer %q is no ARN", c.Caller)
+	}
+	c.Partition = parts[1]
+	return nil
+}
+
+// In is the same account and caller in another region, within the same rates.
+func (c *AWS) In(region string) *AWS {
+	if region == "" || region == c.Region {
+		return c
+	}
+	cfg := c.cfg.Copy()
+	cfg.Region = region
+	there := connect(cfg, c.lim)
+	there.Account, there.Partition, there.Caller = c.Account, c.Partition, c.Caller
+	return there
+}
+
+// limits holds a token bucket per service for reads and for changes, below what AWS grants an account, so that
+// the owner's own automation keeps its share.
+type limits struct {
+	mu      sync.Mutex
+	buckets map[string]*rate.Limiter
+}
+
+func newLimits() *limits { return &limits{buckets: map[string]*rate.Limiter{}} }
+
+// pace is requests a second and burst. EC2's figures are those of
+// docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (non-mutating 100 and 20, mutating 50 and 5);
+// the other services publish none that can be relied on, so a modest rate is kept and throttles are retried.
+var paces = map[string]struct{ reads, writes [2]int }{
+	"ec2": {reads: [2]int{20, 90}, writes: [2]int{5, 45}},
+	"iam": {reads: [2]int{15, 30}, writes: [2]int{15, 30}},
+	"":    {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
+}
+
+func (l *limits) wait(ctx context.Context, service string, writes bool) error {
+	return l.bucket(service, writes).Wait(ctx)
+}
+
+func (l *limits) bucket(service string, writes bool) *rate.Limiter {
+	key := fmt.Sprintf("%s/%t", service, writes)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b, ok := l.buckets[key]; ok {
+		return b
+	}
+	p, ok := paces[service]
+	if !ok {
+		p = paces[""]
+	}
+	pair := p.reads
+	if writes {
+		pair = p.writes
+	}
+	b := rate.NewLimiter(rate.Limit(pair[0]), pair[1])
+	l.buckets[key] = b
+	return b
+}
+
+// service names the SDK package of the running call by its service id, the only name known at this step.
+func (l *limits) service(ctx context.Context) string {
+	id := awsmiddleware.GetServiceID(ctx)
+	return strings.ToLower(strings.ReplaceAll(id, " ", ""))
+}

@@ -1,0 +1,114 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go/middleware"
+
+	"cordon/internal/casefile"
+)
+
+// ErrUndeclared is wrapped by the refusal of an operation that the running action has not declared. It never
+// reaches AWS.
+var ErrUndeclared = errors.New("not declared by the running action")
+
+// scope is what a piece of work may call, and the recorder of what it called.
+type scope struct {
+	reads, writes Ops
+	rec           *Recorder
+}
+
+type scopeKey struct{}
+
+// Allow admits the given operations, and no others, to whatever runs under the context returned. Writes may be
+// nil: then nothing can change. rec may be nil.
+func Allow(ctx context.Context, reads, writes Ops, rec *Recorder) context.Context {
+	return context.WithValue(ctx, scopeKey{}, scope{reads: reads, writes: writes, rec: rec})
+}
+
+// Recorder collects the API calls of one step. It is safe for concurrent use.
+type Recorder struct {
+	mu    sync.Mutex
+	calls []casefile.Operation
+}
+
+// Calls returns what was called so far, in order of return.
+func (r *Recorder) Calls() []casefile.Operation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]casefile.Operation(nil), r.calls...)
+}
+
+func (r *Recorder) add(o casefile.Operation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, o)
+}
+
+// install puts the guard and the recorder on a client's stack.
+func (l *limits) install(stack *middleware.Stack) error {
+	if err := stack.Initialize.Add(middleware.InitializeMiddlewareFunc("cordonGuard", guard), middleware.Before); err != nil {
+		return err
+	}
+	// Presigning has no Retry step, and sends nothing.
+	if _, ok := stack.Finalize.Get("Retry"); !ok {
+		return nil
+	}
+	return stack.Finalize.Insert(middleware.FinalizeMiddlewareFunc("cordonOnce", l.once), "Retry", middleware.After)
+}
+
+// guard refuses undeclared operations and records the declared ones.
+func guard(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+	o, ok := opOf(in.Parameters)
+	s, scoped := ctx.Value(scopeKey{}).(scope)
+	if !ok || !scoped || (!s.reads.Has(o) && !s.writes.Has(o)) {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, fmt.Errorf("call %s: %w", o, ErrUndeclared)
+	}
+	began := time.Now()
+	out, md, err := next.HandleInitialize(ctx, in)
+	if s.rec == nil {
+		return out, md, err
+	}
+	call := casefile.Operation{Service: o.Service, Operation: o.Name, Time: began.UTC()}
+	call.RequestID, _ = awsmiddleware.GetRequestIDMetadata(md)
+	if results, ok := retry.GetAttemptResults(md); ok {
+		call.Attempts = len(results.Results)
+	}
+	if err != nil {
+		call.Error = err.Error()
+	}
+	s.rec.add(call)
+	return out, md, err
+}
+
+// once keeps to the API's rates and makes the SDK's retryer give up on a change whose outcome is unknown: most
+// changes have no client token, so a repeat after a lost answer does them twice. The engine reads back instead.
+func (l *limits) once(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
+	o := Op{Service: l.service(ctx), Name: awsmiddleware.GetOperationName(ctx)}
+	s, _ := ctx.Value(scopeKey{}).(scope)
+	writes := s.writes.Has(o)
+	if err := l.wait(ctx, o.Service, writes); err != nil {
+		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
+	}
+	out, md, err := next.HandleFinalize(ctx, in)
+	if err != nil && writes && !isThrottle(err) {
+		err = &unknownOutcome{err}
+	}
+	return out, md, err
+}
+
+// unknownOutcome tells the SDK's retryer not to repeat.
+type unknownOutcome struct{ error }
+
+func (e *unknownOutcome) Unwrap() error        { return e.error }
+func (e *unknownOutcome) RetryableError() bool { return false }
+
+func isThrottle(err error) bool {
+	return retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}.IsErrorThrottle(err).Bool()
+}
