@@ -1,6 +1,8 @@
 package finding
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"cordon/internal/casefile"
@@ -41,11 +43,9 @@ func fromASFF(n *node, env envelope) *facts {
 		f.asffResource(r)
 	}
 	if f.groups[databases] != nil {
-		service.objects("rdsloginattemptaction", func(a *node) {
-			for _, l := range a.list("loginAttributes") {
-				f.add(databases, casefile.DBUser, l.str("user"), "")
-			}
-		})
+		for _, l := range service.list("action", "rdsLoginAttemptAction", "loginAttributes") {
+			f.add(databases, casefile.DBUser, l.str("user"), "")
+		}
 	}
 	f.resourceType = f.asffResourceType()
 	if !guardDuty {
@@ -97,7 +97,8 @@ func productFields(n *node) *node {
 	if pf == nil {
 		return root
 	}
-	for name, v := range pf.members {
+	for _, name := range slices.Sorted(maps.Keys(pf.members)) { // in order: which of two contradicting fields counts must not vary
+		v := pf.members[name]
 		rest, ok := strings.CutPrefix(name, "aws/guardduty/")
 		if !ok {
 			continue

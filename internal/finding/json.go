@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -30,7 +31,33 @@ type node struct {
 
 // fold gives names that differ in case only the same spelling. Upper first: U+017F and U+212A are lower-case
 // letters that only their upper case shows to be s and k.
-func fold(name string) string { return strings.ToLower(strings.ToUpper(name)) }
+func fold(name string) string {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return strings.ToLower(strings.ToUpper(name))
+		}
+	}
+	return strings.ToLower(name)
+}
+
+// member looks a name up without an allocation: findings are read by some two hundred lookups each.
+func (n *node) member(name string) *node {
+	var buf [64]byte
+	if len(name) > len(buf) {
+		return n.members[fold(name)]
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c >= utf8.RuneSelf {
+			return n.members[fold(name)]
+		}
+		buf[i] = c
+	}
+	return n.members[string(buf[:len(name)])]
+}
 
 // parse reads exactly one JSON value. It refuses what two readers could understand differently: duplicate
 // names, names that differ in case only, invalid UTF-8, trailing bytes; and what only a hostile writer makes:
@@ -141,7 +168,7 @@ func (n *node) at(path ...string) *node {
 		if n == nil || n.kind != '{' {
 			return nil
 		}
-		n = n.members[fold(name)]
+		n = n.member(name)
 	}
 	return n
 }

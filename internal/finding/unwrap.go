@@ -3,6 +3,8 @@ package finding
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -218,7 +220,8 @@ func (r *reader) emitFacts(f *facts, n *node, p position) error {
 // unflatten turns the columns that Athena makes of nested fields (resource_instancedetails_instanceid) back
 // into nested fields.
 func unflatten(n *node) error {
-	for name, v := range n.members {
+	for _, name := range slices.Sorted(maps.Keys(n.members)) {
+		v := n.members[name]
 		head, _, ok := strings.Cut(name, "_")
 		if !ok || head != "resource" && head != "service" {
 			continue
