@@ -140,6 +140,15 @@ func TestGzip(t *testing.T) {
 	}
 }
 
+// TestGzipBombStops: a bomb is stopped for its ratio, long before it is unfolded.
+func TestGzipBombStops(t *testing.T) {
+	bomb := zipped([]byte(good + strings.Repeat(" ", 64<<20) + good))
+	docs, errs, err := ReadAll("bomb", bytes.NewReader(bomb))
+	if err != nil || len(docs) != 1 || len(errs) != 1 || !strings.Contains(errs[0].Message, "times its size") || errs[0].Offset > 2*ratioFrom {
+		t.Errorf("%d incidents, errors %+v, %v", len(docs), errs, err)
+	}
+}
+
 func TestReadFails(t *testing.T) {
 	broken := errors.New("disk on fire")
 	docs, _, err := ReadAll("f", io.MultiReader(strings.NewReader(good+"\n"), errReader{broken}))

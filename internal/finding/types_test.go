@@ -156,3 +156,13 @@ func TestLambdaNamesItsRole(t *testing.T) {
 		t.Errorf("subjects %+v", d.Incident.Subjects)
 	}
 }
+
+// TestInstanceStandsWhereItsZoneIs: stolen credentials may be found out in another region than the host's.
+func TestInstanceStandsWhereItsZoneIs(t *testing.T) {
+	for zone, want := range map[string]string{"us-east-1b": "us-east-1", "us-west-2-lax-1a": "us-west-2", "us-gov-west-1a": "us-gov-west-1", "GeneratedZone": "eu-west-1", "": "eu-west-1"} {
+		d := readOne(t, findingOf("Trojan:EC2/DropPoint", "Instance", strings.Replace(host, "eu-west-1a", zone, 1)))
+		if got := d.Incident.Subjects[0].Region; got != want {
+			t.Errorf("zone %q: region %q, want %q", zone, got, want)
+		}
+	}
+}
