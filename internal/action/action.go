@@ -78,6 +78,7 @@ type Spec[S any] struct {
 	GivesBack bool // ends something an earlier step of the plan began; release has nothing to undo
 	Evidence  bool // leaves evidence in the account, which release keeps
 	Isolates  bool // cuts network paths: counts for "isolated after"
+	Volatile  bool // the state moves by itself, or at an intruder's will: a difference from the plan is no drift
 
 	Irreversible string
 	Partly       string
@@ -126,6 +127,7 @@ type Action struct {
 	GivesBack    bool
 	Evidence     bool
 	Isolates     bool
+	Volatile     bool
 	Irreversible string
 	Partly       string
 	DeadlineS    int
@@ -151,7 +153,7 @@ func define[S any](s Spec[S]) Action {
 	a := Action{
 		Name: s.Name, Summary: s.Summary, Phase: s.Phase, Target: s.Target,
 		Reads: s.Reads, Writes: s.Writes, UndoReads: s.UndoReads, UndoWrites: s.UndoWrites,
-		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates,
+		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates, Volatile: s.Volatile,
 		Irreversible: s.Irreversible, Partly: s.Partly,
 	}
 	a.Observe = func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error) {

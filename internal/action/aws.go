@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"golang.org/x/time/rate"
 )
 
@@ -143,4 +145,13 @@ func (l *limits) bucket(service string, writes bool) *rate.Limiter {
 func (l *limits) service(ctx context.Context) string {
 	id := awsmiddleware.GetServiceID(ctx)
 	return strings.ToLower(strings.ReplaceAll(id, " ", ""))
+}
+
+// Code is the AWS error code in err, "" where there is none: a network fault, a refusal of our own.
+func Code(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
 }

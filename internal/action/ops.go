@@ -28,6 +28,11 @@ func op[C, I, O, F any](func(*C, context.Context, *I, ...func(*F)) (*O, error)) 
 	}
 }
 
+// Call is op for the packages that declare what they look at themselves.
+func Call[C, I, O, F any](method func(*C, context.Context, *I, ...func(*F)) (*O, error)) Op {
+	return op(method)
+}
+
 // opOf names the operation an input belongs to; ok is false for anything that is no SDK input.
 func opOf(input any) (o Op, ok bool) {
 	t := reflect.TypeOf(input)

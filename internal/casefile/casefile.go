@@ -113,7 +113,9 @@ const (
 // CaseState is where a case stands.
 type CaseState string
 
-// The states of a case. Partial: something planned failed, drifted or was lost.
+// The states of a case. Contained: every containment step of the current plan is proved; what else is missing
+// stands in the steps and in the loss ledger. Partial: a containment step failed or drifted, or a release left
+// something.
 const (
 	Open      CaseState = "open"
 	Contained CaseState = "contained"
@@ -136,6 +138,7 @@ type Step struct {
 	Impact       []string          `json:"impact"`
 	Irreversible string            `json:"irreversible,omitempty"`
 	Partly       string            `json:"partly,omitempty"`
+	Isolates     bool              `json:"isolates,omitempty"`
 	DeadlineS    int               `json:"deadline_s,omitempty"` // evidence steps: given up after this many seconds, with a ledger line
 	Reads        []string          `json:"reads"`
 	Writes       []string          `json:"writes"`
@@ -160,6 +163,7 @@ type Plan struct {
 	Subject     Subject   `json:"subject"`
 	Subjects    []Subject `json:"subjects,omitempty"` // all of them, the first included, where there are several
 	Finding     *Incident `json:"finding,omitempty"`
+	FindingRaw  string    `json:"finding_raw,omitempty"` // the finding's own JSON, as given
 	Steps       []Step    `json:"steps"`
 	Releases    string    `json:"releases,omitempty"` // release plans: the journal head that they were made from
 	Survives    []string  `json:"survives"`
@@ -234,7 +238,6 @@ const (
 	EntryUndone   EntryKind = "undone"   // read back: it is as it was before
 	EntryEvidence EntryKind = "evidence" // an artifact was acquired
 	EntryLoss     EntryKind = "loss"     // a planned artifact could not be had, and why
-	EntryState    EntryKind = "state"    // the case reached a state (contained, released)
 )
 
 // Entry is one record of the journal: the one line of JSON that is signed.

@@ -58,10 +58,11 @@ type FailedBody struct {
 	Calls    []Operation     `json:"calls,omitempty"`
 }
 
-// SkipBody says why a step was not done.
+// SkipBody says why a step was not done, or (Left) that a person decided to leave a change as it is.
 type SkipBody struct {
 	Run    int    `json:"run"`
 	Reason string `json:"reason"`
+	Left   bool   `json:"left,omitempty"`
 }
 
 // DriftBody says what was expected and what was there.
@@ -90,35 +91,35 @@ type UndoneBody struct {
 	Calls    []Operation     `json:"calls,omitempty"`
 }
 
-// EvidenceBody records an artifact: bytes in the case (SHA256), or a durable thing left in AWS (ID).
+// EvidenceBody records what one gathering step acquired in one go.
 type EvidenceBody struct {
-	Run    int         `json:"run"`
-	Name   string      `json:"name"`
-	Source string      `json:"source"` // the API operation or the resource it came from
-	Target Target      `json:"target"`
-	SHA256 string      `json:"sha256,omitempty"`
-	Size   int64       `json:"size,omitempty"`
-	ID     string      `json:"id,omitempty"`    // e.g. snap-0abc
-	State  string      `json:"state,omitempty"` // as read back: completed
-	Lock   string      `json:"lock,omitempty"`  // as read back: governance until 2027-01-01T00:00:00Z
-	Calls  []Operation `json:"calls,omitempty"`
+	Run   int         `json:"run"`
+	Items []Artifact  `json:"items"`
+	Calls []Operation `json:"calls,omitempty"`
 }
 
-// LossBody is a line of the loss ledger: planned as evidence, not had, and why.
+// Artifact is one piece of evidence: bytes in the case (SHA256), or a durable thing left in AWS (ID).
+type Artifact struct {
+	Name   string `json:"name"`
+	Source string `json:"source"` // the API operation or the resource it came from
+	Target Target `json:"target"`
+	SHA256 string `json:"sha256,omitempty"`
+	Size   int64  `json:"size,omitempty"`
+	ID     string `json:"id,omitempty"`    // e.g. snap-0abc
+	State  string `json:"state,omitempty"` // as read back: completed
+	Lock   string `json:"lock,omitempty"`  // as read back: governance until 2027-01-01T00:00:00Z
+}
+
+// LossBody enters lines into the loss ledger.
 type LossBody struct {
-	Run    int         `json:"run"`
-	Name   string      `json:"name"`
-	Source string      `json:"source"`
-	Target Target      `json:"target"`
-	Reason string      `json:"reason"`
-	Calls  []Operation `json:"calls,omitempty"`
+	Run  int    `json:"run"`
+	Lost []Loss `json:"lost"`
 }
 
-// StateBody says that the case reached a state. ContainedMS runs from approval to the read-back of the last
-// containment step.
-type StateBody struct {
-	Run         int       `json:"run"`
-	State       CaseState `json:"state"`
-	ContainedMS *int64    `json:"contained_after_ms"`
-	IsolatedMS  *int64    `json:"isolated_after_ms,omitempty"` // to the read-back of the last network isolation step
+// Loss is a line of the loss ledger: planned as evidence, not had, and why.
+type Loss struct {
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	Target Target `json:"target"`
+	Reason string `json:"reason"`
 }
