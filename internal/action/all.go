@@ -4,5 +4,6 @@ package action
 var All = []Action{
 	RecordInstance, ProtectTermination, ShutdownStop, KeepVolumes, TagInstance,
 	SnapshotVolumes, LockSnapshots, AwaitSnapshots,
+	QuarantineGroup, IsolateInterface,
 	EndSessions, DetachAddress, RemoveProfile, StopInstance,
 }

@@ -41,6 +41,9 @@ var LockSnapshots = define(Spec[snapshotLocks]{
 	Partial:  true,
 	Evidence: true,
 	Observe: func(ctx context.Context, c *AWS, t Target) (snapshotLocks, error) {
+		if t.OpID == "" && len(t.Needs) == 0 {
+			return snapshotLocks{Locks: []snapshotLock{}}, nil
+		}
 		made, err := caseSnapshots(ctx, c, t)
 		if err != nil {
 			return snapshotLocks{}, err
@@ -97,8 +100,8 @@ func caseSnapshots(ctx context.Context, c *AWS, t Target) (volumeSnapshots, erro
 		return made, err
 	}
 	volumes := sortedSet(t.List("volumes"))
-	if t.OpID == "" || len(volumes) == 0 {
-		return pair(volumes, nil), nil
+	if len(volumes) == 0 {
+		return pair(nil, nil), nil
 	}
 	found, err := findSnapshots(ctx, c, volumes, ec2Filter("tag:"+caseTag, t.Case), ec2Filter("tag:"+instanceTag, t.ID))
 	if err != nil {
