@@ -1,0 +1,467 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+)
+
+// DriftError says what differs between the account and the plan, or the state cordon left. Nothing was changed
+// because of it.
+type DriftError struct{ Lines []string }
+
+func (d *DriftError) Error() string {
+	return "the account is not as the plan says:\n  " + strings.Join(d.Lines, "\n  ")
+}
+
+// Unwrap makes it a decision for a person.
+func (d *DriftError) Unwrap() error { return ErrDecision }
+
+// run is one plan being carried out by this process.
+type run struct {
+	*Engine
+	hash  string
+	plan  casefile.Plan
+	n     int // the run's number, from 1; a new apply after a release counts on
+	began time.Time
+
+	first map[int]json.RawMessage // the drift check's observations, good for steps that wait for nobody
+
+	mu       sync.Mutex
+	ended    map[int]chan struct{}
+	outcome  map[int]casefile.StepState
+	after    map[int]json.RawMessage
+	fatal    error
+	stop     context.CancelFunc
+	cut      chan struct{} // closed when every containment step has ended
+	cutsLeft int
+}
+
+// Apply carries out an approved plan. Where the same plan is under way already it goes on with it; where the
+// account has drifted from it, it stops before anything is changed.
+func (e *Engine) Apply(ctx context.Context, data []byte, how string) error {
+	var plan casefile.Plan
+	if err := json.Unmarshal(data, &plan); err != nil {
+		return fmt.Errorf("read the plan: %w", err)
+	}
+	if err := e.check(plan, casefile.PlanContain); err != nil {
+		return err
+	}
+	hash := casefile.HashBytes(data)
+	before, err := e.Case.Progress(ctx)
+	if err != nil {
+		return err
+	}
+	if before.Plan == hash && before.Release == "" {
+		return e.carryOn(ctx, hash, plan, before, nil)
+	}
+	if err := e.irreversible(plan); err != nil {
+		return err
+	}
+	first, err := e.drift(ctx, plan)
+	if err != nil {
+		return err
+	}
+	n, err := e.approve(ctx, data, plan, how)
+	if err != nil {
+		return err
+	}
+	before.Plan, before.Run = hash, n
+	return e.carryOn(ctx, hash, plan, before, first)
+}
+
+// Resume goes on with whatever was approved last, a release included.
+func (e *Engine) Resume(ctx context.Context) error {
+	p, err := e.Case.Progress(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Plan == "" {
+		return fmt.Errorf("case %s has no approved plan yet: cordon apply PLAN --approve HASH", p.Case)
+	}
+	if p.Release != "" {
+		plan, _, err := e.Case.ReadPlan(ctx, p.Release)
+		if err != nil {
+			return err
+		}
+		return e.putBack(ctx, p.Release, plan)
+	}
+	plan, _, err := e.Case.ReadPlan(ctx, p.Plan)
+	if err != nil {
+		return err
+	}
+	if err := e.check(plan, casefile.PlanContain); err != nil {
+		return err
+	}
+	return e.carryOn(ctx, p.Plan, plan, p, nil)
+}
+
+// irreversible stops for steps that cannot be undone and were not approved by number.
+func (e *Engine) irreversible(plan casefile.Plan) error {
+	var lines []string
+	for _, s := range plan.Steps {
+		if s.Irreversible != "" && !slices.Contains(e.Irreversible, s.N) {
+			lines = append(lines, fmt.Sprintf("step %d, %s, cannot be undone: %s", s.N, s.Summary, s.Irreversible))
+		}
+	}
+	if lines == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s\napprove each with --irreversible N", ErrDecision, strings.Join(lines, "; "))
+}
+
+// drift observes every step at once and compares with what the plan saw. A step whose effect is there already
+// has not drifted: somebody was faster.
+func (e *Engine) drift(ctx context.Context, plan casefile.Plan) (map[int]json.RawMessage, error) {
+	var mu sync.Mutex
+	seen := map[int]json.RawMessage{}
+	lines := map[int]string{}
+	work, ctx := errgroup.WithContext(ctx)
+	for _, s := range plan.Steps {
+		a, err := e.actionFor(s.Action)
+		if err != nil {
+			return nil, err
+		}
+		if a.Gathers() {
+			continue
+		}
+		work.Go(func() error {
+			now, line, err := e.compare(ctx, s, a)
+			mu.Lock()
+			defer mu.Unlock()
+			if now != nil {
+				seen[s.N] = now
+			}
+			if line != "" {
+				lines[s.N] = line
+			}
+			return err
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	if len(lines) == 0 {
+		return seen, nil
+	}
+	d := &DriftError{}
+	for _, s := range plan.Steps {
+		if l, ok := lines[s.N]; ok {
+			d.Lines = append(d.Lines, l)
+		}
+	}
+	return nil, d
+}
+
+func (e *Engine) compare(ctx context.Context, s casefile.Step, a action.Action) (json.RawMessage, string, error) {
+	t := action.Target{Target: s.Target, Case: e.Case.Meta.ID, Params: s.Params}
+	now, err := a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(s.Target.Region), t)
+	if errors.Is(err, action.ErrGone) {
+		return nil, fmt.Sprintf("step %d, %s %s: it does not exist any more", s.N, s.Target.Kind, s.Target.ID), nil
+	}
+	if err != nil {
+		// The step itself looks again, and fails on its own where it still cannot: one unreadable step must
+		// not keep the others from cutting.
+		return nil, "", nil
+	}
+	if action.Same(now, s.Before) || a.Volatile {
+		return now, "", nil
+	}
+	st, err := a.Status(t, now)
+	if err != nil {
+		return nil, "", err
+	}
+	if st == action.Done {
+		return now, "", nil
+	}
+	return nil, fmt.Sprintf("step %d, %s %s: planned on %s, now %s", s.N, s.Target.Kind, s.Target.ID, s.Before, now), nil
+}
+
+// approve makes plan, finding and approval durable. Nothing is sent before.
+func (e *Engine) approve(ctx context.Context, data []byte, plan casefile.Plan, how string) (int, error) {
+	hash, err := e.Case.PutPlan(ctx, data)
+	if err != nil {
+		return 0, err
+	}
+	n := 1
+	for _, entry := range e.Case.Entries() {
+		if entry.Kind == casefile.EntryApprove && approves(entry, hash) {
+			n++
+		}
+	}
+	if plan.FindingRaw != "" && plan.Finding != nil && !e.hasFinding() {
+		sha, err := e.Case.PutEvidence(ctx, []byte(plan.FindingRaw))
+		if err != nil {
+			return 0, err
+		}
+		body := casefile.FindingBody{SHA256: sha, Size: int64(len(plan.FindingRaw)), Incident: *plan.Finding}
+		if _, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryFinding, Body: body}, nil); err != nil {
+			return 0, err
+		}
+	}
+	body := casefile.ApproveBody{Plan: hash, Kind: plan.Kind, Run: n, How: how}
+	// Two responders may approve the same plan in the same moment: the second joins the first's run.
+	joined := false
+	_, err = e.append(ctx, casefile.Draft{Kind: casefile.EntryApprove, Plan: hash, Body: body}, func(foreign []casefile.Entry) error {
+		for _, f := range foreign {
+			if f.Kind == casefile.EntryApprove {
+				joined = approves(f, hash)
+				return ErrSuperseded
+			}
+		}
+		return nil
+	})
+	if joined {
+		return n, nil
+	}
+	return n, err
+}
+
+func (e *Engine) hasFinding() bool {
+	return slices.ContainsFunc(e.Case.Entries(), func(x casefile.Entry) bool { return x.Kind == casefile.EntryFinding })
+}
+
+func approves(e casefile.Entry, hash string) bool {
+	var b casefile.ApproveBody
+	return json.Unmarshal(e.Body, &b) == nil && b.Plan == hash
+}
+
+// carryOn runs every step that has not ended, each as soon as what it waits for has.
+func (e *Engine) carryOn(ctx context.Context, hash string, plan casefile.Plan, p casefile.Progress, first map[int]json.RawMessage) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	r := &run{
+		Engine: e, hash: hash, plan: plan, n: p.Run, began: p.ApprovedAt, first: first, stop: stop,
+		ended: map[int]chan struct{}{}, outcome: map[int]casefile.StepState{}, after: map[int]json.RawMessage{}, cut: make(chan struct{}),
+	}
+	if r.began.IsZero() {
+		r.began = e.now()
+	}
+	for _, s := range plan.Steps {
+		r.ended[s.N] = make(chan struct{})
+		if s.Phase == casefile.Contain {
+			r.cutsLeft++
+		}
+	}
+	if r.cutsLeft == 0 {
+		close(r.cut)
+	}
+	var all sync.WaitGroup
+	for _, s := range plan.Steps {
+		all.Go(func() { r.step(ctx, s) })
+	}
+	all.Wait()
+	if r.fatal != nil {
+		return r.fatal
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped; cordon resume %s goes on: %w", e.Case.Meta.ID, err)
+	}
+	return r.verdict(ctx)
+}
+
+// verdict says what is not done. The journal is read anew: others may have ended steps.
+func (r *run) verdict(ctx context.Context) error {
+	p, err := r.Case.Progress(ctx)
+	if err != nil {
+		return err
+	}
+	var open []string
+	for _, s := range p.Steps {
+		if s.State != casefile.Done {
+			open = append(open, fmt.Sprintf("step %d, %s, is %s%s", s.N, s.Action, s.State, because(s.Error)))
+		}
+	}
+	if len(open) > 0 {
+		return fmt.Errorf("%w: %s", ErrPartly, strings.Join(open, "; "))
+	}
+	if len(p.Loss) > 0 {
+		return fmt.Errorf("%w: %d lines in the loss ledger", ErrPartly, len(p.Loss))
+	}
+	return nil
+}
+
+func because(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+// abort ends the whole run: the journal cannot be written, the credentials ended, another plan was approved.
+func (r *run) abort(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fatal == nil && !errors.Is(err, context.Canceled) {
+		r.fatal = err
+	}
+	r.stop()
+}
+
+// step waits for what a step waits for, runs it, and tells those who wait for it.
+func (r *run) step(ctx context.Context, s casefile.Step) {
+	state := r.workOn(ctx, s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outcome[s.N] = state
+	close(r.ended[s.N])
+	if s.Phase == casefile.Contain {
+		if r.cutsLeft--; r.cutsLeft == 0 {
+			close(r.cut)
+		}
+	}
+}
+
+func (r *run) workOn(ctx context.Context, s casefile.Step) casefile.StepState {
+	a, err := r.actionFor(s.Action)
+	if err != nil {
+		r.abort(err)
+		return casefile.Failed
+	}
+	log, err := r.log(s.N)
+	if err != nil {
+		r.abort(err)
+		return casefile.Failed
+	}
+	if log.Done != nil {
+		r.setAfter(s.N, log.Done.After)
+		return casefile.Done
+	}
+	if reason, ok := r.waitFor(ctx, s); !ok {
+		if ctx.Err() != nil {
+			return casefile.Todo
+		}
+		return r.skip(ctx, s, reason)
+	}
+	if wait := r.notBefore(s); wait > 0 {
+		if !r.lateAllowed(ctx, wait) {
+			return casefile.Waiting
+		}
+	}
+	if ctx.Err() != nil {
+		return casefile.Todo
+	}
+	r.notify(s, casefile.Waiting, "")
+	var state casefile.StepState
+	if a.Gathers() {
+		state, err = r.collect(ctx, s, a)
+	} else {
+		state, err = r.change(ctx, s, a)
+	}
+	if err != nil {
+		r.abort(err)
+	}
+	r.notify(s, state, "")
+	return state
+}
+
+// notBefore is how long a step that must not begin yet still has to wait.
+func (r *run) notBefore(s casefile.Step) time.Duration {
+	seconds, err := time.ParseDuration(s.Params["not_before"] + "s")
+	if err != nil {
+		return 0
+	}
+	return r.began.Add(seconds).Sub(r.now())
+}
+
+// lateAllowed waits for a step's time where the run waits for slow work, else leaves it to resume.
+func (r *run) lateAllowed(ctx context.Context, wait time.Duration) bool {
+	return r.Wait && r.sleep(ctx, wait) == nil
+}
+
+// waitFor waits for the steps before. Evidence that came first in order never blocks: it is waited for until
+// its deadline, however it ends.
+func (r *run) waitFor(ctx context.Context, s casefile.Step) (reason string, ok bool) {
+	for _, n := range s.AfterAny {
+		if err := r.waitEnded(ctx, n); err != nil {
+			return err.Error(), false
+		}
+	}
+	for _, n := range s.After {
+		select {
+		case <-ctx.Done():
+			return ctx.Err().Error(), false
+		case <-r.ended[n]:
+		}
+		r.mu.Lock()
+		state := r.outcome[n]
+		r.mu.Unlock()
+		if state != casefile.Done {
+			return fmt.Sprintf("it needs step %d, which is %s", n, state), false
+		}
+	}
+	return "", true
+}
+
+func (r *run) waitEnded(ctx context.Context, n int) error {
+	limit := time.Duration(r.plan.Steps[n-1].DeadlineS) * time.Second
+	if limit == 0 {
+		limit = stepLimit
+	}
+	late, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := make(chan struct{})
+	go func() {
+		if r.sleep(late, limit) == nil {
+			close(timer)
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-r.ended[n]:
+	case <-timer:
+	}
+	return nil
+}
+
+func (r *run) skip(ctx context.Context, s casefile.Step, reason string) casefile.StepState {
+	r.notify(s, casefile.Skipped, reason)
+	body := casefile.SkipBody{Run: r.n, Reason: reason}
+	if _, err := r.append(ctx, casefile.Draft{Kind: casefile.EntrySkip, Plan: r.hash, Step: s.N, Body: body}, nil); err != nil {
+		r.abort(err)
+	}
+	return casefile.Skipped
+}
+
+// log is what the journal holds of a step in this run.
+func (r *run) log(step int) (casefile.StepLog, error) {
+	logs, err := casefile.Logs(r.Case.Entries())
+	if err != nil {
+		return casefile.StepLog{}, err
+	}
+	l, ok := logs[casefile.StepKey{Plan: r.hash, Step: step}]
+	if !ok || l.Run < r.n {
+		return casefile.StepLog{}, nil
+	}
+	return *l, nil
+}
+
+func (r *run) setAfter(n int, after json.RawMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.after[n] = after
+}
+
+// needs is the after-state of the steps that s comes after, by action name.
+func (r *run) needs(s casefile.Step) map[string]json.RawMessage {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := map[string]json.RawMessage{}
+	for _, n := range append(append([]int{}, s.After...), s.AfterAny...) {
+		if a := r.after[n]; a != nil {
+			m[r.plan.Steps[n-1].Action] = a
+		}
+	}
+	return m
+}

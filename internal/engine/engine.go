@@ -1,0 +1,172 @@
+// Package engine plans, applies, resumes and releases, and is the only writer of the journal. Whatever it sends
+// to AWS it has first made durable as an intent, and whatever it records as done it has read back.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+)
+
+// ErrDecision is wrapped where a person has to decide: drift, a missing approval, an irreversible step.
+var ErrDecision = errors.New("a decision is needed")
+
+// ErrPartly is wrapped where the work ended with something not done.
+var ErrPartly = errors.New("partly done")
+
+// ErrSuperseded is wrapped where somebody approved another plan of the case meanwhile.
+var ErrSuperseded = errors.New("another plan was approved meanwhile")
+
+// Engine carries out plans under one case's journal. A zero Sleep, Random or Now takes the real ones.
+type Engine struct {
+	AWS     *action.AWS
+	Case    *casefile.Case
+	Signer  *casefile.Signer
+	Person  string // who sits at the keyboard
+	Session casefile.SessionBody
+	Now     func() time.Time
+	Sleep   func(ctx context.Context, d time.Duration) error
+	Random  io.Reader
+	Notify  func(Event)   // progress, from many goroutines; may be nil
+	Wait    bool          // wait for slow evidence as well, not for containment alone
+	Patient time.Duration // how long another responder's open intent is left alone; default 10 s
+
+	Irreversible []int           // steps that may not be undone and are approved all the same
+	Actions      []action.Action // what plans may ask for; default action.All
+
+	mu     sync.Mutex
+	writer *casefile.Writer
+}
+
+// Event is a step's progress, for people.
+type Event struct {
+	Step  casefile.Step
+	State casefile.StepState
+	Note  string
+}
+
+func (e *Engine) now() time.Time {
+	if e.Now == nil {
+		return time.Now().UTC()
+	}
+	return e.Now().UTC()
+}
+
+func (e *Engine) sleep(ctx context.Context, d time.Duration) error {
+	if e.Sleep != nil {
+		return e.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func (e *Engine) notify(s casefile.Step, state casefile.StepState, note string) {
+	if e.Notify != nil {
+		e.Notify(Event{s, state, note})
+	}
+}
+
+// opID is 128 random bits, so that nobody can make something that looks like ours beforehand.
+func (e *Engine) opID() (string, error) {
+	b := make([]byte, 16)
+	r := e.Random
+	if r == nil {
+		r = rand.Reader
+	}
+	if _, err := io.ReadFull(r, b); err != nil {
+		return "", fmt.Errorf("draw a random op-id: %w", err)
+	}
+	return hex.EncodeToString(b), nil
+}
+
+// append writes one entry, after the session entry that every process begins with.
+func (e *Engine) append(ctx context.Context, d casefile.Draft, reconsider func([]casefile.Entry) error) (casefile.Entry, error) {
+	w, err := e.begin(ctx)
+	if err != nil {
+		return casefile.Entry{}, err
+	}
+	entry, err := e.Case.Append(ctx, w, d, reconsider)
+	if err != nil {
+		return entry, fmt.Errorf("write the journal: %w", err)
+	}
+	return entry, nil
+}
+
+func (e *Engine) begin(ctx context.Context) (*casefile.Writer, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.writer != nil {
+		return e.writer, nil
+	}
+	nonce, err := e.opID()
+	if err != nil {
+		return nil, err
+	}
+	w := &casefile.Writer{
+		Signer: e.Signer, Now: e.now,
+		By: casefile.By{ARN: e.AWS.Caller, Person: e.Person, Nonce: nonce},
+	}
+	body := e.Session
+	body.Key, body.Account = e.Signer.VerifierKey(), e.AWS.Account
+	if _, err := e.Case.Append(ctx, w, casefile.Draft{Kind: casefile.EntrySession, Body: body}, nil); err != nil {
+		return nil, fmt.Errorf("write the journal: %w", err)
+	}
+	e.writer = w
+	return w, nil
+}
+
+// actionFor finds a plan's action among those this cordon knows.
+func (e *Engine) actionFor(name string) (action.Action, error) {
+	known := e.Actions
+	if known == nil {
+		known = action.All
+	}
+	for _, a := range known {
+		if a.Name == name {
+			return a, nil
+		}
+	}
+	return action.Action{}, fmt.Errorf("the plan asks for %q, which this cordon does not know: plan again with this version", name)
+}
+
+// permanent tells an error that a repeat cannot mend. Everything else may be AWS not having caught up yet.
+func permanent(err error) bool {
+	if errors.Is(err, action.ErrUndeclared) {
+		return true
+	}
+	code := action.Code(err)
+	for _, p := range []string{
+		"AccessDenied", "UnauthorizedOperation", "AuthFailure", "OptInRequired", "LimitExceeded", "MalformedPolicy",
+		"ValidationError", "InvalidParameter", "MissingParameter", "UnsupportedOperation", "OperationNotPermitted",
+		"UnmodifiableEntity", "Unsupported", "Disabled", "KMSInvalidState",
+	} {
+		if strings.Contains(code, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// loggedOut tells that the credentials have ended: nothing more can be done, and nothing is wrong with the step.
+func loggedOut(err error) bool {
+	switch action.Code(err) {
+	case "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
+		return true
+	}
+	return false
+}
