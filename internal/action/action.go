@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"cordon/internal/casefile"
 )
 
@@ -220,18 +222,18 @@ func gather(g Gather) Action {
 	return a
 }
 
-// Same tells whether two observations are the same state. Both are canonical JSON of the same Go type, so
-// bytes decide; a state that has been through a plan file was compacted on the way back in.
+// Same tells whether two observations are the same state: the same canonical JSON (RFC 8785), whichever way a
+// plan file or the journal spelt it.
 func Same(a, b json.RawMessage) bool {
-	return len(a) > 0 && bytes.Equal(compact(a), compact(b))
+	return len(a) > 0 && bytes.Equal(canonical(a), canonical(b))
 }
 
-func compact(m json.RawMessage) []byte {
-	var out bytes.Buffer
-	if err := json.Compact(&out, m); err != nil {
+func canonical(m json.RawMessage) []byte {
+	v := jsontext.Value(bytes.Clone(m))
+	if err := v.Canonicalize(); err != nil {
 		return m
 	}
-	return out.Bytes()
+	return v
 }
 
 func decode[S any](m json.RawMessage) (S, error) {

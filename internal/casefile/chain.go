@@ -149,9 +149,6 @@ func (ch chain) sessionKey(e Entry, n noteParts) (knownKey, bool, error) {
 	if err := unmarshalKnown(e.Body, &body); err != nil {
 		return knownKey{}, false, fmt.Errorf("reading the session: %w", err)
 	}
-	if len(ch.keys) == 0 && body.Key != ch.meta.Key {
-		return knownKey{}, false, errors.New("the first session's key is not the key in case.json")
-	}
 	v, err := parseVerifierKey(body.Key)
 	if err != nil {
 		return knownKey{}, false, fmt.Errorf("reading the session's key: %w", err)

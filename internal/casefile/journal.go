@@ -42,8 +42,9 @@ import (
 // {"sha256":…,"size":…} instead: a body of exactly these two members is always such a reference (a body that
 // would look like one is kept as evidence too).
 //
-// Entry 1 is a session and signed by the key in case.json. A session signed by another key introduces that
-// key: the key in its body must be the one that signed. Every entry is signed by a key introduced before it or
+// Entry 1 is a session, signed by the key in case.json unless its owner died between the two files and somebody
+// else went on. A session signed by another key introduces that key: the key in its body must be the one that
+// signed. Every entry is signed by a key introduced before it or
 // by itself.
 //
 // evidence/<SHA-256> and plan/<SHA-256>.json are named by their bytes. Files there that no entry names are
