@@ -2,8 +2,6 @@ package action
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -66,8 +64,7 @@ func egressText(t Target) string {
 
 // quarantineName cannot collide with anybody else's group: names are unique in a VPC, and the op-id is random.
 func quarantineName(t Target) string {
-	sum := sha256.Sum256([]byte(t.Case + "\n" + t.OpID))
-	return "cordon-quarantine-" + hex.EncodeToString(sum[:8])
+	return "cordon-quarantine-" + shortHash(t.Case, t.OpID)
 }
 
 // quarantineEgress is what the group lets out: nothing, or with egress=forensics 443 to the security groups of

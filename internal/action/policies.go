@@ -1,0 +1,74 @@
+package action
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// agentActions is what the SSM agent itself needs to be reached and to answer: its registration and its message
+// channels. The rest of AmazonSSMManagedInstanceCore, ssm:GetParameter above all, serves whoever is on the host
+// (docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonSSMManagedInstanceCore.html,
+// docs.aws.amazon.com/systems-manager/latest/userguide/systems-manager-setting-up-messageAPIs.html).
+var agentActions = [...]string{
+	"ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
+	"ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
+	"ssm:UpdateInstanceInformation",
+	"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
+}
+
+type policyDocument struct {
+	Version   string
+	Statement []policyStatement
+}
+
+type policyStatement struct {
+	Sid       string
+	Effect    string
+	Action    any `json:",omitempty"`
+	NotAction any `json:",omitempty"`
+	Resource  string
+	Condition map[string]map[string]string
+}
+
+// DenySessionPolicy denies everything to the sessions that one instance has of a role, and nothing to anybody
+// else: aws:userid is the role's unique id and the instance's id
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, "principal key values"). With
+// keepSSM it leaves what the SSM agent itself needs.
+func DenySessionPolicy(roleID, instanceID string, keepSSM bool) string {
+	s := policyStatement{
+		Sid: "CordonDenyInstanceSession", Effect: "Deny", Action: "*", Resource: "*",
+		Condition: map[string]map[string]string{"StringEquals": {"aws:userid": roleID + ":" + instanceID}},
+	}
+	if keepSSM {
+		s.Action, s.NotAction = nil, agentActions
+	}
+	return policyText(s)
+}
+
+// RevokeSessionsPolicy denies everything to every session of a role that was issued before the cut-off, as the
+// console's "Revoke active sessions" does
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html).
+func RevokeSessionsPolicy(cutoff time.Time) string {
+	return policyText(policyStatement{
+		Sid: "CordonRevokeSessions", Effect: "Deny", Action: "*", Resource: "*",
+		Condition: map[string]map[string]string{"DateLessThan": {"aws:TokenIssueTime": cutoff.UTC().Format(time.RFC3339)}},
+	})
+}
+
+func policyText(s policyStatement) string {
+	text, err := json.Marshal(policyDocument{Version: "2012-10-17", Statement: []policyStatement{s}})
+	if err != nil {
+		panic(err) // strings and maps of strings always marshal
+	}
+	return string(text)
+}
+
+// samePolicy compares documents whatever their spacing and order of keys. Documents with a key twice are
+// never the same: parsers differ in which one counts.
+func samePolicy(a, b string) bool {
+	x, y := jsontext.Value(a), jsontext.Value(b)
+	return x.Canonicalize() == nil && y.Canonicalize() == nil && string(x) == string(y)
+}
