@@ -122,4 +122,5 @@ type Loss struct {
 	Source string `json:"source"`
 	Target Target `json:"target"`
 	Reason string `json:"reason"`
+	Whole  bool   `json:"whole,omitempty"` // all that the step was to keep; made good when the step is done later
 }

@@ -49,10 +49,11 @@ type StepStatus struct {
 
 // Change is one change that stands: an intent that was neither undone nor left by decision.
 type Change struct {
-	Plan   string
-	Step   int
-	Intent IntentBody
-	After  json.RawMessage // as read back; nil where the outcome was never recorded
+	Plan    string
+	Step    int
+	Intent  IntentBody
+	After   json.RawMessage // as read back; nil where the outcome was never recorded
+	Undoing bool            // an undo was begun and its end never recorded
 }
 
 // StepLog is everything the journal holds about one step in its latest run.
@@ -224,8 +225,13 @@ func (p *Progress) gathered(entries []Entry) error {
 	had := map[piece]int{}
 	lost := map[piece]Loss{}
 	var order []piece
+	whole := map[StepKey][]piece{}
 	for _, e := range entries {
 		switch e.Kind {
+		case EntryDone:
+			for _, k := range whole[StepKey{e.Plan, e.Step}] {
+				had[k] = e.Seq
+			}
 		case EntryEvidence:
 			var b EvidenceBody
 			if err := json.Unmarshal(e.Body, &b); err != nil {
@@ -246,6 +252,10 @@ func (p *Progress) gathered(entries []Entry) error {
 					order = append(order, k)
 				}
 				lost[k] = l
+				if l.Whole {
+					key := StepKey{e.Plan, e.Step}
+					whole[key] = append(whole[key], k)
+				}
 			}
 		}
 	}
@@ -264,7 +274,7 @@ func standing(logs map[StepKey]*StepLog) []Change {
 		if l.Intent == nil || !l.Stands {
 			continue
 		}
-		ch := Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent}
+		ch := Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent, Undoing: l.Undoing != nil}
 		if l.Done != nil {
 			ch.After = l.Done.After
 		}

@@ -38,13 +38,14 @@ type Engine struct {
 	Random  io.Reader
 	Notify  func(Event)   // progress, from many goroutines; may be nil
 	Wait    bool          // wait for slow evidence as well, not for containment alone
-	Patient time.Duration // how long another responder's open intent is left alone; default 10 s
+	Patient time.Duration // how long another responder's open intent is left alone; default 30 s
 
 	Irreversible []int           // steps that may not be undone and are approved all the same
 	Actions      []action.Action // what plans may ask for; default action.All
 
-	mu     sync.Mutex
-	writer *casefile.Writer
+	mu      sync.Mutex
+	writer  *casefile.Writer
+	reading sync.Mutex // held while entries of others may come in
 }
 
 // Event is a step's progress, for people.
@@ -94,17 +95,36 @@ func (e *Engine) opID() (string, error) {
 	return hex.EncodeToString(b), nil
 }
 
-// append writes one entry, after the session entry that every process begins with.
+// append writes one entry, after the session entry that every process begins with. reconsider, which may be nil,
+// is asked before the first try (with no entries) and whenever somebody else was faster; what it has seen by
+// then is the whole journal before the entry, since every entry of others comes in under the same lock.
 func (e *Engine) append(ctx context.Context, d casefile.Draft, reconsider func([]casefile.Entry) error) (casefile.Entry, error) {
 	w, err := e.begin(ctx)
 	if err != nil {
 		return casefile.Entry{}, err
+	}
+	e.reading.Lock()
+	defer e.reading.Unlock()
+	if reconsider != nil {
+		if err := reconsider(nil); err != nil {
+			return casefile.Entry{}, err
+		}
 	}
 	entry, err := e.Case.Append(ctx, w, d, reconsider)
 	if err != nil {
 		return entry, fmt.Errorf("write the journal: %w", err)
 	}
 	return entry, nil
+}
+
+// refresh reads what others have appended.
+func (e *Engine) refresh(ctx context.Context) error {
+	e.reading.Lock()
+	defer e.reading.Unlock()
+	if _, err := e.Case.Refresh(ctx); err != nil {
+		return fmt.Errorf("read the journal: %w", err)
+	}
+	return nil
 }
 
 func (e *Engine) begin(ctx context.Context) (*casefile.Writer, error) {

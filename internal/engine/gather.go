@@ -103,7 +103,7 @@ func (r *run) keep(ctx context.Context, s casefile.Step, b *basket, rec *action.
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if cause != nil {
-		b.lost = append(b.lost, casefile.Loss{Name: s.Action, Source: s.Target.ID, Target: s.Target, Reason: "given up: " + cause.Error()})
+		b.lost = append(b.lost, casefile.Loss{Name: s.Action, Source: s.Target.ID, Target: s.Target, Reason: "given up: " + cause.Error(), Whole: true})
 	}
 	if len(b.items) > 0 {
 		body := casefile.EvidenceBody{Run: r.n, Items: b.items, Calls: rec.Calls()}

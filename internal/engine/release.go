@@ -84,7 +84,7 @@ func (e *Engine) weigh(ctx context.Context, ch casefile.Change, a action.Action)
 		return now, already, "", nil
 	}
 	if ch.After != nil {
-		if action.Same(now, ch.After) {
+		if action.Same(now, ch.After) || ch.Undoing && a.Partial {
 			return now, undo, "", nil
 		}
 		return now, drifted, fmt.Sprintf("cordon left %s, now %s", ch.After, now), nil

@@ -17,7 +17,7 @@ import (
 const (
 	stepLimit   = 3 * time.Minute
 	settle      = 15 * time.Second
-	defPatience = 10 * time.Second
+	defPatience = settle + 15*time.Second // a living responder repeats or ends within it
 	maxApplies  = 8
 )
 
@@ -52,8 +52,8 @@ func (r *run) leaveTo(ctx context.Context, s casefile.Step) (done bool, err erro
 		patience = defPatience
 	}
 	for i := 0; ; i++ {
-		if _, err := r.Case.Refresh(ctx); err != nil {
-			return false, fmt.Errorf("read the journal: %w", err)
+		if err := r.refresh(ctx); err != nil {
+			return false, err
 		}
 		log, err := r.log(s.N)
 		if err != nil {
@@ -112,7 +112,8 @@ func (r *run) changeOnce(ctx context.Context, s casefile.Step, a action.Action) 
 			return c.done(ctx, now, true)
 		}
 	}
-	if log.Intent == nil || log.Failed != nil || (!a.Partial && !action.Same(now, log.Intent.Before)) {
+	// Taking a step over is an intent too: of two who do so at once, the journal lets one.
+	if log.Intent == nil || log.Failed != nil || r.foreign(log) || (!a.Partial && !action.Same(now, log.Intent.Before)) {
 		if err := c.intend(ctx, log, now); err != nil {
 			return casefile.Waiting, err
 		}
@@ -177,25 +178,57 @@ func (c *attempt) intend(ctx context.Context, log casefile.StepLog, now json.Raw
 		before = log.Intent.Before
 	}
 	body := casefile.IntentBody{OpID: c.target.OpID, Run: c.n, Action: c.action.Name, Target: c.step.Target, Before: before}
-	_, err := c.append(ctx, casefile.Draft{Kind: casefile.EntryIntent, Plan: c.hash, Step: c.step.N, Body: body}, c.reconsider)
+	_, err := c.append(ctx, casefile.Draft{Kind: casefile.EntryIntent, Plan: c.hash, Step: c.step.N, Body: body}, c.reconsider(log))
 	return err
 }
 
-// reconsider looks at what another responder wrote first.
-func (c *attempt) reconsider(foreign []casefile.Entry) error {
-	for _, f := range foreign {
-		if f.Kind == casefile.EntryApprove && !approves(f, c.hash) {
+func (c *attempt) intendAgain(ctx context.Context, now json.RawMessage) error {
+	if err := c.refresh(ctx); err != nil {
+		return err
+	}
+	log, err := c.log(c.step.N)
+	if err != nil {
+		return err
+	}
+	if log.Done != nil || log.Intent != nil && c.foreign(log) {
+		return errTaken
+	}
+	return c.intend(ctx, log, now)
+}
+
+// reconsider refuses the intent where the journal has moved on since log was read: somebody else is on the step
+// or has ended it, or another plan was approved. The entries that others wrote in this very moment are not in
+// the case's own list yet, so they are looked at beside it.
+func (c *attempt) reconsider(seen casefile.StepLog) func([]casefile.Entry) error {
+	return func(foreign []casefile.Entry) error {
+		for _, f := range foreign {
+			if f.Kind == casefile.EntryApprove && !approves(f, c.hash) {
+				return ErrSuperseded
+			}
+		}
+		if !c.current() {
 			return ErrSuperseded
 		}
-		if f.Plan != c.hash || f.Step != c.step.N {
-			continue
+		log, err := c.log(c.step.N)
+		if err != nil {
+			return err
 		}
-		switch f.Kind {
-		case casefile.EntryIntent, casefile.EntryDone:
+		if log.Done != nil || log.Intent != nil && (seen.Intent == nil || !log.IntentAt.Equal(seen.IntentAt) || log.Writer != seen.Writer) {
 			return errTaken
 		}
+		return nil
 	}
-	return nil
+}
+
+// current tells whether the plan approved last is still this run's.
+func (c *attempt) current() bool {
+	last := false
+	for _, e := range c.Case.Entries() {
+		if e.Kind == casefile.EntryApprove {
+			last = approves(e, c.hash)
+		}
+	}
+	return last
 }
 
 // bringAbout applies until the account shows the effect. An error of Apply proves nothing: what counts is what
@@ -203,6 +236,13 @@ func (c *attempt) reconsider(foreign []casefile.Entry) error {
 func (c *attempt) bringAbout(ctx context.Context, now json.RawMessage) (casefile.StepState, error) {
 	began := c.now()
 	for i := 0; ; i++ {
+		if i > 0 && c.action.Creates {
+			// Making it again is a new intent: it shows others that this responder lives, and shows this one
+			// whether somebody has taken the step over.
+			if err := c.intendAgain(ctx, now); err != nil {
+				return casefile.Waiting, err
+			}
+		}
 		applyErr := c.action.Apply(action.Allow(ctx, c.action.Reads, c.action.Writes, c.rec), c.conn, c.target, now)
 		if loggedOut(applyErr) {
 			return c.fail(ctx, applyErr, nil)
@@ -244,22 +284,28 @@ func (c *attempt) why(applyErr, lookErr error) error {
 }
 
 // await reads back until Done, or until limit while the account says Todo, or until stepLimit while it says
-// Waiting.
-func (c *attempt) await(ctx context.Context, before json.RawMessage, limit time.Duration) (now json.RawMessage, st action.Status, err error) {
+// Waiting. It answers the last good look; an error only where there was none.
+func (c *attempt) await(ctx context.Context, now json.RawMessage, limit time.Duration) (json.RawMessage, action.Status, error) {
 	began := c.now()
+	st, looked := action.Todo, false
 	for i := 0; ; i++ {
-		now, err = c.look(ctx)
+		seen, err := c.look(ctx)
 		if err == nil {
-			if st, err = c.action.Status(c.target, now); err == nil && st == action.Done {
-				return now, st, nil
+			now, looked = seen, true
+			if st, err = c.action.Status(c.target, now); err != nil || st == action.Done {
+				return now, st, err
 			}
 		}
 		spent := c.now().Sub(began)
-		waiting := err == nil && st == action.Waiting
 		switch {
 		case ctx.Err() != nil:
 			return now, st, ctx.Err()
-		case loggedOut(err), waiting && spent >= stepLimit, !waiting && spent >= limit:
+		case loggedOut(err):
+			return now, st, err
+		case st == action.Waiting && spent < stepLimit, spent < limit:
+		case looked:
+			return now, st, nil
+		default:
 			return now, st, err
 		}
 		if err := c.sleep(ctx, backoff(i)); err != nil {
@@ -292,7 +338,7 @@ func (c *attempt) fail(ctx context.Context, cause error, observed json.RawMessag
 		return casefile.Failed, err
 	}
 	if c.action.Evidence {
-		loss := casefile.Loss{Name: c.action.Name, Source: c.step.Target.ID, Target: c.step.Target, Reason: cause.Error()}
+		loss := casefile.Loss{Name: c.action.Name, Source: c.step.Target.ID, Target: c.step.Target, Reason: cause.Error(), Whole: true}
 		if err := c.lose(ctx, c.step, []casefile.Loss{loss}); err != nil {
 			return casefile.Failed, err
 		}

@@ -257,7 +257,9 @@ func fakeActions(p *process) []action.Action {
 			})
 			return marshal(v, err)
 		},
-		Status: func(_ action.Target, now json.RawMessage) (action.Status, error) { return doneIf(text(now) == "there"), nil },
+		Status: func(_ action.Target, now json.RawMessage) (action.Status, error) {
+			return doneIf(text(now) == "there"), nil
+		},
 		Apply: func(ctx context.Context, _ *action.AWS, t action.Target, _ json.RawMessage) error {
 			return p.write(ctx, t, t.ID, false, func(w *world) { w.made[t.ID] = append(w.made[t.ID], t.OpID) })
 		},
@@ -276,7 +278,9 @@ func fakeActions(p *process) []action.Action {
 			}
 			return json.RawMessage(v), nil
 		},
-		Status: func(_ action.Target, now json.RawMessage) (action.Status, error) { return doneIf(string(now) == "[1,2,3]"), nil },
+		Status: func(_ action.Target, now json.RawMessage) (action.Status, error) {
+			return doneIf(string(now) == "[1,2,3]"), nil
+		},
 		Apply: func(ctx context.Context, _ *action.AWS, t action.Target, _ json.RawMessage) error {
 			for _, n := range []int{1, 2, 3} {
 				if err := p.write(ctx, t, t.ID, false, func(w *world) { w.parts[t.ID] = with(w.parts[t.ID], n) }); err != nil {
@@ -305,7 +309,9 @@ func fakeActions(p *process) []action.Action {
 			})
 			return marshal(v, err)
 		},
-		Status: func(_ action.Target, now json.RawMessage) (action.Status, error) { return doneIf(text(now) == "there"), nil },
+		Status: func(_ action.Target, now json.RawMessage) (action.Status, error) {
+			return doneIf(text(now) == "there"), nil
+		},
 		Apply: func(ctx context.Context, _ *action.AWS, t action.Target, _ json.RawMessage) error {
 			return p.write(ctx, t, "snap", false, func(w *world) { w.snaps = append(w.snaps, t.OpID) })
 		},
