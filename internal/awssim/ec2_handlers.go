@@ -1,0 +1,9 @@
+package awssim
+
+func ec2Handlers() []handler {
+	return []handler{
+		read(describeInstances),
+		read(describeNetworkInterfaces),
+		write(modifyNetworkInterfaceAttribute),
+	}
+}

@@ -1,0 +1,53 @@
+package awssim
+
+import (
+	"strings"
+	"time"
+)
+
+// bucket is the token bucket of one operation in one region.
+type bucket struct {
+	tokens float64
+	filled time.Time
+}
+
+// rate is a bucket's size and its refill per second.
+type rate struct{ size, refill float64 }
+
+// rateOf gives the documented rates. EC2 counts every API by itself, per
+// account and region: 100 tokens and 20 a second for reads, 50 and 5 for
+// writes (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
+// IAM and the others publish no figures; what they get here is low enough that
+// a caller without backoff meets the limit.
+func rateOf(call Call) rate {
+	switch {
+	case call.Service == "ec2" && call.Write:
+		return rate{50, 5}
+	case call.Service == "ec2":
+		return rate{100, 20}
+	case call.Write:
+		return rate{20, 5}
+	default:
+		return rate{50, 10}
+	}
+}
+
+// spend takes a token for the call, or refuses it.
+func (w *World) spend(call Call, now time.Time) error {
+	key := strings.Join([]string{call.Service, call.Region, call.Operation}, "/")
+	r := rateOf(call)
+	b := w.buckets[key]
+	if b == nil {
+		b = &bucket{tokens: r.size, filled: now}
+		w.buckets[key] = b
+	}
+	if d := now.Sub(b.filled); d > 0 {
+		b.tokens = min(r.size, b.tokens+d.Seconds()*r.refill)
+		b.filled = now
+	}
+	if b.tokens < 1 {
+		return asFault(Throttle(), call)
+	}
+	b.tokens--
+	return nil
+}
