@@ -1,0 +1,116 @@
+package report
+
+import (
+	"fmt"
+
+	"cordon/internal/casefile"
+)
+
+// claims says, step by step, what the journal proves and what it does not.
+func (b *builder) claims(r *Report) {
+	had := map[casefile.StepKey]int{}
+	for _, e := range r.Evidence {
+		had[casefile.StepKey{Plan: e.Plan, Step: e.Step}]++
+	}
+	for _, s := range r.Steps {
+		k := casefile.StepKey{Plan: r.Plan, Step: s.N}
+		text, proved := claimOf(s, had[k])
+		c := Claim{Plan: r.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text}
+		if s.State == casefile.Todo {
+			c.Seq = 0
+		}
+		if proved {
+			r.Proved = append(r.Proved, c)
+			continue
+		}
+		r.NotProved = append(r.NotProved, c)
+	}
+	for _, e := range r.Earlier {
+		for _, s := range e.Steps {
+			k := casefile.StepKey{Plan: e.Plan, Step: s.N}
+			if l := b.logs[k]; l != nil && l.Intent != nil && l.Stands {
+				text := fmt.Sprintf("%s of an earlier plan has not been put back: %s.", what(s), s.State)
+				r.NotProved = append(r.NotProved, Claim{Plan: e.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text})
+			}
+		}
+	}
+	r.unfinished()
+	b.clocks(r)
+}
+
+func what(s Step) string { return fmt.Sprintf("%s on %s %s", s.Action, s.Target.Kind, s.Target.ID) }
+
+func claimOf(s Step, artifacts int) (text string, proved bool) {
+	w := what(s)
+	switch {
+	case s.undoOpen:
+		return w + ": a release began to put it back, and the outcome is not recorded.", false
+	case s.Proof == ReadBack && s.State == casefile.Undone:
+		return fmt.Sprintf("%s was in effect when it was read back. It was released at %s; what the release did with it is under Release.", w, s.Undone), true
+	case s.Proof == ReadBack && !s.Sent:
+		return fmt.Sprintf("%s was in effect when it was read back at %s; it was so already, and cordon sent no change.", w, s.Ended), true
+	case s.Proof == ReadBack:
+		return fmt.Sprintf("%s was in effect when it was read back at %s.", w, s.Ended), true
+	case s.Proof == Gathered && artifacts > 0:
+		return fmt.Sprintf("%s acquired %d artifacts, listed under Evidence.", w, artifacts), true
+	case s.Proof == Gathered:
+		return w + " ended without an artifact.", false
+	}
+	return w + " " + unproved(s), false
+}
+
+func unproved(s Step) string {
+	switch s.State {
+	case casefile.Todo:
+		return "was not begun."
+	case casefile.Waiting:
+		return "was begun, and its outcome is not recorded."
+	case casefile.Failed:
+		if s.Observed == nil {
+			return "was given up, and what it left could not be looked at: " + s.Error
+		}
+		return "was given up; what was read last is recorded: " + s.Error
+	case casefile.Drift:
+		return "was changed by somebody meanwhile: " + s.Error
+	case casefile.Skipped:
+		return "was skipped: " + s.Error
+	case casefile.Undone:
+		return "was put back; that it had been in effect was never read back."
+	}
+	return "is recorded as done without a read-back."
+}
+
+// unfinished names durable evidence whose last read-back does not show it complete.
+func (r *Report) unfinished() {
+	last := map[string]Evidence{}
+	var order []string
+	for _, e := range r.Evidence {
+		if e.ID == "" {
+			continue
+		}
+		if _, known := last[e.ID]; !known {
+			order = append(order, e.ID)
+		}
+		last[e.ID] = e
+	}
+	for _, id := range order {
+		e := last[id]
+		if e.State == "completed" || e.State == "available" {
+			continue
+		}
+		text := fmt.Sprintf("Evidence %s was last read back as %q: that it is complete is not proved.", id, e.State)
+		r.NotProved = append(r.NotProved, Claim{Step: e.Step, Seq: e.Seq, Text: text})
+	}
+}
+
+// clocks names entries whose time is before that of the entry they follow. The order of the journal is proved
+// by its chain; its times are what the responders' clocks said.
+func (b *builder) clocks(r *Report) {
+	for i := 1; i < len(b.entries); i++ {
+		e, before := b.entries[i], b.entries[i-1]
+		if e.Time.Before(before.Time) {
+			text := fmt.Sprintf("The time of entry %d is before that of entry %d: the clocks of two writers differ, or a clock was set back.", e.Seq, before.Seq)
+			r.NotProved = append(r.NotProved, Claim{Seq: e.Seq, Text: text})
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package report
+
+import (
+	"encoding/json"
+	"slices"
+
+	"cordon/internal/casefile"
+)
+
+// lastSeqs are the last entries of each kind about one step: the order of an undo and an outcome decides what
+// may be claimed.
+type lastSeqs struct{ intent, done, failed, skip, drift, undo, undone int }
+
+func (b *builder) note() {
+	for _, e := range b.entries {
+		if e.Step == 0 {
+			continue
+		}
+		k := casefile.StepKey{Plan: e.Plan, Step: e.Step}
+		l := b.last[k]
+		switch e.Kind {
+		case casefile.EntryIntent:
+			l.intent = e.Seq
+		case casefile.EntryDone:
+			l.done = e.Seq
+		case casefile.EntryFailed:
+			l.failed = e.Seq
+		case casefile.EntrySkip:
+			l.skip = e.Seq
+		case casefile.EntryDrift:
+			l.drift = e.Seq
+		case casefile.EntryUndo:
+			l.undo = e.Seq
+		case casefile.EntryUndone:
+			l.undone = e.Seq
+		}
+		b.last[k] = l
+	}
+}
+
+// undoOpen tells that an undo was begun after all that is known of the step: it may have reached the account.
+func (l lastSeqs) undoOpen() bool {
+	return l.undo > max(l.intent, l.done, l.skip, l.drift, l.undone)
+}
+
+// outcome is the entry that a step's state rests on.
+func (l lastSeqs) outcome() int { return max(l.done, l.failed, l.skip, l.drift, l.undone) }
+
+// steps fills in the current plan's steps and those of the plans approved before it.
+func (b *builder) steps(r *Report, p casefile.Progress) error {
+	for _, a := range r.Approvals {
+		if a.Kind != casefile.PlanContain || a.Plan == r.Plan {
+			continue
+		}
+		at := slices.IndexFunc(r.Earlier, func(e EarlierPlan) bool { return e.Plan == a.Plan })
+		if at < 0 {
+			at = len(r.Earlier)
+			r.Earlier = append(r.Earlier, EarlierPlan{Plan: a.Plan})
+		}
+		r.Earlier[at].Run = a.Run
+	}
+	for i, e := range r.Earlier {
+		plan, err := b.plan(e.Plan)
+		if err != nil {
+			return err
+		}
+		for _, s := range plan.Steps {
+			status := b.earlierStatus(e.Plan, s)
+			r.Earlier[i].Steps = append(r.Earlier[i].Steps, b.step(e.Plan, e.Run, s, status))
+		}
+	}
+	if r.Plan == "" {
+		return nil
+	}
+	plan, err := b.plan(r.Plan)
+	if err != nil {
+		return err
+	}
+	for i, s := range plan.Steps {
+		r.Steps = append(r.Steps, b.step(r.Plan, r.Run, s, p.Steps[i]))
+	}
+	r.isolation()
+	return nil
+}
+
+// earlierStatus is where a step of an earlier plan stands. Progress answers for the current plan alone.
+func (b *builder) earlierStatus(plan string, s casefile.Step) casefile.StepStatus {
+	st := casefile.StepStatus{N: s.N, Action: s.Action, Phase: s.Phase, Target: s.Target, State: casefile.Todo}
+	l := b.logs[casefile.StepKey{Plan: plan, Step: s.N}]
+	if l == nil {
+		return st
+	}
+	st.Started, st.Ended = stamp(l.Started), stamp(l.Ended)
+	switch {
+	case l.Undone != nil && !l.Stands:
+		st.State, st.Undone, st.Partly = casefile.Undone, stamp(l.Ended), l.Undone.Partly
+	case l.Drifted != nil:
+		st.State, st.Error = casefile.Drift, l.Drifted.Reason
+	case l.Skipped != nil:
+		st.State, st.Error = casefile.Skipped, l.Skipped.Reason
+	case l.Failed != nil:
+		st.State, st.Error = casefile.Failed, l.Failed.Error
+	case l.Done != nil:
+		st.State = casefile.Done
+	default:
+		st.State = casefile.Waiting
+	}
+	return st
+}
+
+func (b *builder) step(plan string, run int, s casefile.Step, st casefile.StepStatus) Step {
+	out := Step{
+		StepStatus: st, Summary: s.Summary, Change: s.Change, Impact: s.Impact, Irreversible: s.Irreversible,
+		Isolates: s.Isolates, Proof: NotProved,
+	}
+	k := casefile.StepKey{Plan: plan, Step: s.N}
+	l := b.logs[k]
+	if l == nil || l.Run < run {
+		return out
+	}
+	if l.Intent != nil {
+		out.OpID, out.Before = l.Intent.OpID, known(l.Intent.Before)
+	}
+	if l.Done != nil {
+		out.Sent, out.After = l.Done.Sent, known(l.Done.After)
+	}
+	if l.Failed != nil {
+		out.Observed = known(l.Failed.Observed)
+	}
+	if l.Drifted != nil {
+		out.Observed = known(l.Drifted.Observed)
+	}
+	for _, c := range b.calls[callKey{k, l.Run}] {
+		if c.RequestID != "" {
+			out.RequestIDs = append(out.RequestIDs, c.RequestID)
+		}
+	}
+	out.undoOpen = b.last[k].undoOpen()
+	out.Proof = proofOf(out, l)
+	return out
+}
+
+// known takes the JSON null for what it says: nothing was seen.
+func known(m json.RawMessage) json.RawMessage {
+	if string(m) == "null" {
+		return nil
+	}
+	return m
+}
+
+func proofOf(s Step, l *casefile.StepLog) Proof {
+	settled := s.State == casefile.Done || s.State == casefile.Undone
+	switch {
+	case !settled || s.undoOpen || l.Done == nil:
+		return NotProved
+	case s.After != nil:
+		return ReadBack
+	case l.Intent == nil && !l.Done.Sent:
+		return Gathered
+	}
+	return NotProved
+}
+
+// isolation counts only what was read back and stands.
+func (r *Report) isolation() {
+	for _, s := range r.Steps {
+		if !s.Isolates {
+			continue
+		}
+		r.Isolation.Steps++
+		switch {
+		case s.State == casefile.Undone || s.undoOpen:
+			r.Isolation.Ended = true
+		case s.State == casefile.Done && s.Proof == ReadBack:
+			r.Isolation.Proved++
+			r.Isolation.Since = max(r.Isolation.Since, s.Ended)
+		case s.State == casefile.Done:
+			r.IsolatedAfterMS = nil
+		}
+	}
+	r.Isolation.Isolated = r.Isolation.Steps > 0 && r.Isolation.Proved == r.Isolation.Steps
+	if !r.Isolation.Isolated {
+		r.Isolation.Since = ""
+	}
+}
