@@ -4,6 +4,8 @@ package action
 var All = []Action{
 	RecordInstance, ProtectTermination, ShutdownStop, KeepVolumes, TagInstance,
 	SnapshotVolumes, LockSnapshots, AwaitSnapshots,
-	QuarantineGroup, IsolateInterface,
+	SuspendProcesses, DetachInstance, StandbyInstance, ResumeProcesses, DeregisterTarget, DeregisterClassic,
+	QuarantineGroup, IsolateInterface, DenyAddresses,
+	DenyInstanceSession, RevokeRoleSessions,
 	EndSessions, DetachAddress, RemoveProfile, StopInstance,
 }

@@ -23,15 +23,15 @@ var EC2 = Playbook{
 	Summary: "Preserve an instance's state and disks, then cut it off: groups, load balancers, network, addresses, sessions, credentials.",
 	Kinds:   []casefile.Kind{casefile.EC2Instance},
 	Reads:   ec2Reads,
-	Actions: present([]action.Action{
+	Actions: []action.Action{
 		action.RecordInstance, action.ProtectTermination, action.ShutdownStop, action.KeepVolumes, action.TagInstance,
 		action.SnapshotVolumes, action.LockSnapshots, action.AwaitSnapshots,
-		later.SuspendProcesses, later.DetachInstance, later.StandbyInstance, later.ResumeProcesses,
-		later.DeregisterTarget, later.DeregisterClassic,
-		action.QuarantineGroup, action.IsolateInterface, later.DenyAddresses,
+		action.SuspendProcesses, action.DetachInstance, action.StandbyInstance, action.ResumeProcesses,
+		action.DeregisterTarget, action.DeregisterClassic,
+		action.QuarantineGroup, action.IsolateInterface, action.DenyAddresses,
 		action.EndSessions, action.DetachAddress,
-		later.DenyInstanceSession, later.RevokeRoleSessions, action.RemoveProfile, action.StopInstance,
-	}),
+		action.DenyInstanceSession, action.RevokeRoleSessions, action.RemoveProfile, action.StopInstance,
+	},
 	Draft: draftEC2,
 }
 
@@ -69,7 +69,7 @@ func draftEC2(ctx context.Context, c *action.AWS, in Incident, o Options) (Draft
 	p.cutCredentials()
 	p.stop()
 	p.tell()
-	return withoutMissing(p.draft), nil
+	return p.draft, nil
 }
 
 // ec2Plan is the draft as it grows.
@@ -207,17 +207,20 @@ func (p *ec2Plan) leaveGroup() {
 	name := aws.ToString(p.group.AutoScalingGroupName)
 	target := p.part(casefile.AutoScalingGroup, name)
 	target.ARN = aws.ToString(p.group.AutoScalingGroupARN)
-	p.add(Step{Key: keySuspend, Action: later.SuspendProcesses, Target: target})
+	p.add(Step{Key: keySuspend, Action: action.SuspendProcesses, Target: target})
 	leave := Step{
-		Key: keyLeave, Action: later.DetachInstance, Target: target, After: []string{keySuspend}, AfterAny: p.quietly(),
+		Key: keyLeave, Action: action.DetachInstance, Target: target, After: []string{keySuspend}, AfterAny: p.quietly(),
 		Impact: []string{fmt.Sprintf("the replacement boots the same image %s, with whatever let the intruder in; %s running it already",
 			aws.ToString(p.instance.ImageId), others(p.alike))},
 	}
 	if p.o.Standby {
-		leave.Action = later.StandbyInstance
+		leave.Action = action.StandbyInstance
 	}
 	p.add(leave)
-	p.add(Step{Key: "asg-resume", Action: later.ResumeProcesses, Target: target, After: []string{keyLeave}})
+	p.add(Step{
+		Key: "asg-resume", Action: action.ResumeProcesses, Target: target, After: []string{keyLeave},
+		Params: p.params("processes", action.List(action.ToSuspend(*p.group))),
+	})
 }
 
 func others(n int) string {
@@ -236,7 +239,7 @@ func (p *ec2Plan) leaveLoadBalancers() {
 		target := p.part(casefile.TargetGroup, t.name)
 		target.ARN = t.arn
 		p.add(Step{
-			Key: fmt.Sprintf("deregister-%d", i+1), Action: later.DeregisterTarget, Target: target, AfterAny: after,
+			Key: fmt.Sprintf("deregister-%d", i+1), Action: action.DeregisterTarget, Target: target, AfterAny: after,
 			Params: p.params("addresses", action.List(p.privateAddresses())),
 		})
 		if t.draining > 0 {
@@ -244,7 +247,7 @@ func (p *ec2Plan) leaveLoadBalancers() {
 		}
 	}
 	for i, name := range p.classic {
-		p.add(Step{Key: fmt.Sprintf("deregister-classic-%d", i+1), Action: later.DeregisterClassic, Target: p.part(casefile.ClassicELB, name), AfterAny: after})
+		p.add(Step{Key: fmt.Sprintf("deregister-classic-%d", i+1), Action: action.DeregisterClassic, Target: p.part(casefile.ClassicELB, name), AfterAny: after})
 	}
 }
 
@@ -305,7 +308,7 @@ func (p *ec2Plan) denyAddresses(ctx context.Context) {
 		}
 		key := fmt.Sprintf("deny-addresses-%d", i+1)
 		p.add(Step{
-			Key: key, Action: later.DenyAddresses, Target: p.part(casefile.NetworkACL, aws.ToString(acl.NetworkAclId)),
+			Key: key, Action: action.DenyAddresses, Target: p.part(casefile.NetworkACL, aws.ToString(acl.NetworkAclId)),
 			AfterAny: p.quietly(), Params: p.params("addresses", action.List(fit)),
 		})
 		p.network = append(p.network, key)

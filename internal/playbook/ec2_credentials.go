@@ -49,7 +49,7 @@ func (p *ec2Plan) denyRole() []string {
 	roleID := aws.ToString(p.role.RoleId)
 	last := keyDeny
 	first := Step{
-		Key: keyDeny, Action: later.DenyInstanceSession, Target: target, AfterAny: p.quietly(),
+		Key: keyDeny, Action: action.DenyInstanceSession, Target: target, AfterAny: p.quietly(),
 		Params: p.params("role_id", roleID),
 	}
 	if p.capturing() {
@@ -60,7 +60,7 @@ func (p *ec2Plan) denyRole() []string {
 			wait = captureDeadline
 		}
 		p.add(Step{
-			Key: keyDenySSM, Action: later.DenyInstanceSession, Target: target, After: []string{keyDeny},
+			Key: keyDenySSM, Action: action.DenyInstanceSession, Target: target, After: []string{keyDeny},
 			Params:  p.params("role_id", roleID, "not_before", strconv.Itoa(int(wait/time.Second))),
 			Summary: "Deny the instance's session what the SSM agent was left with, once the captures have had their time.",
 		})
@@ -69,7 +69,7 @@ func (p *ec2Plan) denyRole() []string {
 		p.add(first)
 	}
 	if p.o.RevokeRole {
-		p.add(Step{Key: "revoke-role", Action: later.RevokeRoleSessions, Target: target, AfterAny: p.quietly(), Params: p.params("role_id", roleID)})
+		p.add(Step{Key: "revoke-role", Action: action.RevokeRoleSessions, Target: target, AfterAny: p.quietly(), Params: p.params("role_id", roleID)})
 	}
 	return []string{last}
 }

@@ -31,7 +31,7 @@ func (p *ec2Plan) leftovers(ctx context.Context) (Draft, error) {
 	p.warn(p.doubts...)
 	p.draft.NotCaptured = append(p.draft.NotCaptured, "memory, instance-store volumes and the volumes that were deleted with the instance")
 	p.draft.Survives = append(p.draft.Survives, "whatever else the intruder holds: keys and sessions that this instance's role did not issue, other instances, data already taken")
-	return withoutMissing(p.draft), nil
+	return p.draft, nil
 }
 
 // launchWindow is how far a volume's creation may be from the instance's launch to count as made with it.

@@ -102,9 +102,6 @@ func accused() Incident {
 
 func draft(t *testing.T, f *fake, o Options) Draft {
 	t.Helper()
-	if len(EC2.Actions) < 23 {
-		t.Skip("actions of the playbook are still to be written")
-	}
 	d, err := EC2.Draft(f.allow(), f.connect(t), accused(), o)
 	if err != nil {
 		t.Fatal(err)
