@@ -18,7 +18,7 @@ import (
 //
 //	{"format":1,"id":…,"created":…,"version":…,"simulated":…,"key":…}
 //
-// created is RFC 3339 in UTC; key is the verifier key (golang.org/x/mod/sumdb/note) of the first entry's signer.
+// created is RFC 3339 in UTC; key is the verifier key (golang.org/x/mod/sumdb/note) of whoever made the case.
 //
 // journal/NNNNNN is entry NNNNNN: its number in decimal, with zeros in front up to six digits; from 1000000 on
 // the name is longer, and the order stays that of the numbers. The file is a C2SP signed note
@@ -44,8 +44,8 @@ import (
 //
 // Entry 1 is a session, signed by the key in case.json unless its owner died between the two files and somebody
 // else went on. A session signed by another key introduces that key: the key in its body must be the one that
-// signed. Every entry is signed by a key introduced before it or
-// by itself.
+// signed. Every entry is signed by a key introduced before it or by itself. So the signatures say that those who
+// hold these keys wrote the entries, not whose keys these are: that is known from outside (--key) or by KMS.
 //
 // evidence/<SHA-256> and plan/<SHA-256>.json are named by their bytes. Files there that no entry names are
 // allowed: a writer makes them before the entry, and may be killed in between.
