@@ -20,19 +20,19 @@ func newAutoScalingState() AutoScalingState { return AutoScalingState{Groups: ma
 
 // ASG is an Auto Scaling group.
 type ASG struct {
-	Name, ARN          string
-	Min, Max, Desired  int32
-	HealthCheck        string // "EC2", "ELB"
-	Template           LaunchTemplate
-	Subnets, Zones     []string
-	TargetGroups       []string // ARNs
-	ClassicLBs         []string // names
-	Suspended          map[string]bool
-	Members            []Member
-	Tags               map[string]string
-	Created            time.Time
-	Activities         []Activity `json:"-"` // newest first
-	replacementsLaunch int
+	Name, ARN         string
+	Min, Max, Desired int32
+	HealthCheck       string // "EC2", "ELB"
+	Template          LaunchTemplate
+	Subnets, Zones    []string
+	TargetGroups      []string // ARNs
+	ClassicLBs        []string // names
+	Suspended         map[string]bool
+	Members           []Member
+	Tags              map[string]string
+	Created           time.Time
+	Activities        []Activity `json:"-"` // newest first
+	launched          int
 }
 
 // LaunchTemplate is what the group's new instances are made of.

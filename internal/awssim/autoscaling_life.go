@@ -1,7 +1,7 @@
 package awssim
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -166,35 +166,15 @@ func (g *ASG) capacity() int32 {
 // launch makes an instance from the group's template: the same image as its
 // brothers, and whatever is wrong with it.
 func (g *ASG) launch(w *World, region *Region, now time.Time) string {
-	id := w.newID("i")
-	subnet := region.Subnets[g.Subnets[g.replacementsLaunch%len(g.Subnets)]]
-	g.replacementsLaunch++
 	tags := map[string]string{"aws:autoscaling:groupName": g.Name}
-	for k, v := range g.Template.Tags {
-		tags[k] = v
-	}
-	region.Instances[id] = &Instance{
-		ID: id, Image: g.Template.Image, Type: g.Template.Type, Zone: subnet.Zone, VPC: subnet.VPC, Subnet: subnet.ID,
-		Architecture: "x86_64", State: "pending", Launched: now, ShutdownBehavior: "terminate", RootDevice: "/dev/xvda",
-		SourceDestCheck: true, MetadataTokens: "required", MetadataHopLimit: 2, ReservationID: w.newID("r"), Tags: tags,
-	}
-	w.octets++
-	eni := &NetworkInterface{
-		ID: w.newID("eni"), Subnet: subnet.ID, VPC: subnet.VPC, Type: "interface", Groups: slices.Clone(g.Template.Groups),
-		PrivateIPs: []string{fmt.Sprintf("10.0.%d.%d", 200+w.octets/250%50, 1+w.octets%250)}, SourceDestCheck: true,
-		Attachment: &Attachment{ID: w.newID("eni-attach"), Instance: id, DeleteOnTermination: true, Since: now},
-	}
-	region.NetworkInterfaces[eni.ID] = eni
-	volume := &Volume{
-		ID: w.newID("vol"), Zone: subnet.Zone, Type: "gp3", State: "in-use", GiB: 8, Created: now,
-		Attached: &VolumeAttachment{Instance: id, Device: "/dev/xvda", DeleteOnTermination: true, Since: now},
-	}
-	region.Volumes[volume.ID] = volume
-	if arn, profileID, ok := w.account.IAM.instanceProfile(g.Template.Profile); ok {
-		region.ProfileAssociations[id] = &ProfileAssociation{
-			ID: w.newID("iip-assoc"), Instance: id, ProfileARN: arn, ProfileID: profileID, State: "associated", Since: now,
-		}
-	}
+	maps.Copy(tags, g.Template.Tags)
+	subnet := g.Subnets[g.launched%len(g.Subnets)]
+	g.launched++
+	arn, _, _ := w.account.IAM.instanceProfile(g.Template.Profile)
+	id := w.addInstance(region, InstanceSpec{
+		Subnet: subnet, Image: g.Template.Image, Type: g.Template.Type, Groups: g.Template.Groups, Profile: arn, State: "pending", Tags: tags,
+	}, now)
+	region.Instances[id].Launched = now
 	w.later(now, "instance-start", 20*time.Second, func(time.Time) {
 		if i := region.Instances[id]; i != nil && i.State == "pending" {
 			i.State = "running"

@@ -112,7 +112,7 @@ func (a *Account) region(name string) (*Region, bool) {
 	if r, ok := a.Regions[name]; ok {
 		return r, true
 	}
-	optIn, ok := catalogue[name]
+	optIn, ok := regionsOf(a.Partition)[name]
 	if !ok {
 		return nil, false
 	}
@@ -124,6 +124,20 @@ func (a *Account) region(name string) (*Region, bool) {
 // OptInRegion enables a region that has to be opted in to.
 func (w *World) OptInRegion(name string) {
 	w.Do(func(a *Account) { a.Region(name).OptIn = optedIn })
+}
+
+// regionsOf is the catalogue of a partition. The regions of the others belong
+// to accounts of their own and need no opting in
+// (docs.aws.amazon.com/govcloud-us/latest/UserGuide/using-govcloud-endpoints.html).
+func regionsOf(partition string) map[string]string {
+	switch partition {
+	case "aws-us-gov":
+		return map[string]string{"us-gov-west-1": optInNotRequired, "us-gov-east-1": optInNotRequired}
+	case "aws-cn":
+		return map[string]string{"cn-north-1": optInNotRequired, "cn-northwest-1": optInNotRequired}
+	default:
+		return catalogue
+	}
 }
 
 // catalogue is the regions that exist and whether they are enabled from the
