@@ -83,6 +83,18 @@ func (s *stage) see(a Action, t Target) json.RawMessage {
 	}
 }
 
+// settled looks until something has changed, for as long as AWS may take to show it.
+func (s *stage) settled(a Action, t Target, was json.RawMessage) json.RawMessage {
+	s.Helper()
+	for range 4 {
+		time.Sleep(2 * time.Second)
+		if now := s.see(a, t); !Same(now, was) {
+			return now
+		}
+	}
+	return was
+}
+
 // bringAbout does what the engine does: look, apply while there is something to do, wait, look again.
 func (s *stage) bringAbout(step trialStep, needs map[string]json.RawMessage) played {
 	s.Helper()
@@ -102,8 +114,7 @@ func (s *stage) bringAbout(step trialStep, needs map[string]json.RawMessage) pla
 		if st == Todo {
 			failed = a.Apply(Allow(s.Context(), a.Reads, a.Writes, nil), s.conn, t, now)
 		}
-		time.Sleep(2 * time.Second)
-		now = s.see(a, t)
+		now = s.settled(a, t, now)
 	}
 	s.Fatalf("%s is not done; now %s, last error %v", a.Name, now, failed)
 	return played{}
@@ -139,8 +150,7 @@ func (s *stage) putBack(all []played) {
 				s.Fatalf("%s did not come back: %s, not %s; last error %v", a.Name, now, p.before, failed)
 			}
 			failed = a.Undo(Allow(s.Context(), a.Reads.Plus(a.UndoReads), a.UndoWrites, nil), s.conn, p.target, p.before, now)
-			time.Sleep(2 * time.Second)
-			now = s.see(a, p.target)
+			now = s.settled(a, p.target, now)
 		}
 	}
 }
