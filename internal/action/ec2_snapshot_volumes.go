@@ -188,7 +188,7 @@ func applySnapshots(ctx context.Context, c *AWS, t Target, now volumeSnapshots) 
 // definite tells a refusal from an unknown outcome: AWS looked at the request and did nothing.
 func definite(err error) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer && !isThrottle(err) &&
+	return errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer && !Throttled(err) &&
 		!hasCode(err, "InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable", "RequestTimeout")
 }
 

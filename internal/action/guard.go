@@ -97,7 +97,7 @@ func (l *limits) once(ctx context.Context, in middleware.FinalizeInput, next mid
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 	}
 	out, md, err := next.HandleFinalize(ctx, in)
-	if err != nil && writes && !isThrottle(err) {
+	if err != nil && writes && !Throttled(err) {
 		err = &unknownOutcome{err}
 	}
 	return out, md, err
@@ -109,6 +109,7 @@ type unknownOutcome struct{ error }
 func (e *unknownOutcome) Unwrap() error        { return e.error }
 func (e *unknownOutcome) RetryableError() bool { return false }
 
-func isThrottle(err error) bool {
+// Throttled tells an error that says "slower": nothing was done, and a repeat will do.
+func Throttled(err error) bool {
 	return retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}.IsErrorThrottle(err).Bool()
 }

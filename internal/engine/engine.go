@@ -166,6 +166,9 @@ func (e *Engine) actionFor(name string) (action.Action, error) {
 
 // permanent tells an error that a repeat cannot mend. Everything else may be AWS not having caught up yet.
 func permanent(err error) bool {
+	if action.Throttled(err) {
+		return false
+	}
 	if errors.Is(err, action.ErrUndeclared) {
 		return true
 	}
