@@ -9,8 +9,11 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -242,4 +245,36 @@ func clockUses(file *ast.File) []string {
 		return true
 	})
 	return uses
+}
+
+// DESIGN.md says which test holds which promise. A test that was renamed or removed holds nothing.
+func TestNamedTestsExist(t *testing.T) {
+	page, err := os.ReadFile("DESIGN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)`").FindAllSubmatch(page, -1)
+	if len(named) < 20 {
+		t.Fatalf("DESIGN.md names %d tests: the look is broken", len(named))
+	}
+	have := map[string]bool{}
+	err = filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		for _, d := range parse(t, path).Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				have[f.Name.Name] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range named {
+		if !have[string(n[1])] {
+			t.Errorf("DESIGN.md names %s, and there is no such test", n[1])
+		}
+	}
 }
