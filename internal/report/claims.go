@@ -43,14 +43,16 @@ func what(s Step) string { return fmt.Sprintf("%s on %s %s", s.Action, s.Target.
 func claimOf(s Step, artifacts int) (text string, proved bool) {
 	w := what(s)
 	switch {
+	case s.Released == LeftAsIs:
+		return w + " was left as it is by a person's decision: " + s.Error, false
 	case s.undoOpen:
 		return w + ": a release began to put it back, and the outcome is not recorded.", false
 	case s.Proof == ReadBack && s.State == casefile.Undone:
-		return fmt.Sprintf("%s was in effect when it was read back. It was released at %s; what the release did with it is under Release.", w, s.Undone), true
+		return fmt.Sprintf("%s was in effect when it was read back at %s. Released at %s: %s.", w, utc(s.ProvedAt), utc(s.Undone), s.Released), true
 	case s.Proof == ReadBack && !s.Sent:
-		return fmt.Sprintf("%s was in effect when it was read back at %s; it was so already, and cordon sent no change.", w, s.Ended), true
+		return fmt.Sprintf("%s was in effect when it was read back at %s; it was so already, and cordon sent no change.", w, utc(s.ProvedAt)), true
 	case s.Proof == ReadBack:
-		return fmt.Sprintf("%s was in effect when it was read back at %s.", w, s.Ended), true
+		return fmt.Sprintf("%s was in effect when it was read back at %s.", w, utc(s.ProvedAt)), true
 	case s.Proof == Gathered && artifacts > 0:
 		return fmt.Sprintf("%s acquired %d artifacts, listed under Evidence.", w, artifacts), true
 	case s.Proof == Gathered:

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -47,8 +48,8 @@ func (r Report) summary() section {
 			open++
 		}
 	}
-	s.add("Evidence", plain(fmt.Sprintf("%d records; %d lines of the loss ledger are open", len(r.Evidence), open)))
-	s.add("Not proved", plain(fmt.Sprintf("%d statements, listed below", len(r.NotProved))))
+	s.add("Evidence", plain(fmt.Sprintf("records: %d; open lines of the loss ledger: %d", len(r.Evidence), open)))
+	s.add("Not proved", plain(fmt.Sprintf("statements: %d, listed below", len(r.NotProved))))
 	s.add("Journal head", exact(r.Head.String()))
 	s.say("Control and invisible characters are written out (\\x1b, \\u202e), addresses so that nothing can follow them (hxxp, [.]), and an apostrophe stands before what a spreadsheet would take for a formula. report.json beside this file has every text exactly as the journal has it. All times are UTC, from the clocks of those who wrote the journal.")
 	return s
@@ -78,7 +79,11 @@ func (r Report) containedWords() string {
 	if r.ContainedAfterMS == nil {
 		return "not proved"
 	}
-	return duration(*r.ContainedAfterMS) + " after approval, to the read-back of the last containment step"
+	after := duration(*r.ContainedAfterMS) + " after approval, to the read-back of the last containment step"
+	if slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Phase == casefile.Contain && s.released() }) {
+		return "not any more: it was " + after
+	}
+	return after
 }
 
 func (r Report) isolatedWords() string {

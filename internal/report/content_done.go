@@ -65,8 +65,10 @@ func stateOf(s Step) string {
 	switch {
 	case s.undoOpen:
 		w += ", a release began to put it back"
+	case s.Released == LeftAsIs:
+		w = LeftAsIs
 	case s.Proof == ReadBack && s.State == casefile.Undone:
-		w += ", was read back before"
+		w = "done, read back, then released"
 	case s.Proof == ReadBack && !s.Sent:
 		w += ", read back, was so already"
 	case s.State == casefile.Todo:
@@ -74,7 +76,7 @@ func stateOf(s Step) string {
 		w += ", " + string(s.Proof)
 	}
 	if s.Undone != "" {
-		w += "; released " + utc(s.Undone)
+		w += " " + utc(s.Undone) + ": " + s.Released
 	}
 	if s.Partly != "" {
 		w += "; only in part: " + s.Partly

@@ -93,7 +93,9 @@ type Step struct {
 	Irreversible string          `json:"irreversible,omitempty"`
 	Isolates     bool            `json:"isolates,omitempty"`
 	Proof        Proof           `json:"proof"`
-	Sent         bool            `json:"sent"` // false where it was so already
+	ProvedAt     string          `json:"proved_at,omitempty"` // of the read-back
+	Released     string          `json:"released,omitempty"`  // what a release did with it
+	Sent         bool            `json:"sent"`                // false where it was so already
 	OpID         string          `json:"op_id,omitempty"`
 	Before       json.RawMessage `json:"before,omitempty"`   // as the intent has it
 	After        json.RawMessage `json:"after,omitempty"`    // as read back

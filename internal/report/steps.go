@@ -137,6 +137,15 @@ func (b *builder) step(plan string, run int, s casefile.Step, st casefile.StepSt
 	}
 	out.undoOpen = b.last[k].undoOpen()
 	out.Proof = proofOf(out, l)
+	if out.Proof == ReadBack {
+		out.ProvedAt = stamp(l.DoneAt)
+	}
+	switch {
+	case l.Left:
+		out.Released = LeftAsIs
+	case st.State == casefile.Undone:
+		out.Released = whatUndone(*l.Undone, out.Before)
+	}
 	return out
 }
 
@@ -161,6 +170,11 @@ func proofOf(s Step, l *casefile.StepLog) Proof {
 	return NotProved
 }
 
+// released tells that the step's effect is gone, or may be: a release put it back, or began to.
+func (s Step) released() bool {
+	return s.undoOpen || s.State == casefile.Undone && s.Released != Kept
+}
+
 // isolation counts only what was read back and stands.
 func (r *Report) isolation() {
 	for _, s := range r.Steps {
@@ -169,11 +183,11 @@ func (r *Report) isolation() {
 		}
 		r.Isolation.Steps++
 		switch {
-		case s.State == casefile.Undone || s.undoOpen:
+		case s.released():
 			r.Isolation.Ended = true
-		case s.State == casefile.Done && s.Proof == ReadBack:
+		case s.Proof == ReadBack:
 			r.Isolation.Proved++
-			r.Isolation.Since = max(r.Isolation.Since, s.Ended)
+			r.Isolation.Since = max(r.Isolation.Since, s.ProvedAt) // stamps are of one length, so their order is that of time
 		case s.State == casefile.Done:
 			r.IsolatedAfterMS = nil
 		}
