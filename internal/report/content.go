@@ -25,7 +25,7 @@ func (r Report) document() document {
 	for i, e := range r.Earlier {
 		d.Sections = append(d.Sections, e.section(i))
 	}
-	d.Sections = append(d.Sections, r.proved(), r.notProved(), r.survives(), r.loss(), r.notCaptured(), r.evidence(), r.release(), r.warnings(), r.calls(), r.verify(), r.journal())
+	d.Sections = append(d.Sections, r.proved(), r.notProved(), r.survives(), r.loss(), r.notCaptured(), r.evidence(), r.release(), r.warnings(), r.calls(), r.verify(), reading(), r.journal())
 	return d
 }
 
@@ -41,6 +41,9 @@ func (r Report) summary() section {
 		s.add("Subject", plain(string(r.Subject.Kind)), exact(r.Subject.ID))
 		s.add("Account and region", exact(r.Account), exact(r.Region))
 	}
+	for _, f := range r.Findings {
+		s.add("Finding", exact(f.Incident.Finding.Type), plain("severity "+severity(f)))
+	}
 	s.add("Case opened", plain(utc(r.Created)))
 	open := 0
 	for _, l := range r.Loss {
@@ -51,7 +54,6 @@ func (r Report) summary() section {
 	s.add("Evidence", plain(fmt.Sprintf("records: %d; open lines of the loss ledger: %d", len(r.Evidence), open)))
 	s.add("Not proved", plain(fmt.Sprintf("statements: %d, listed below", len(r.NotProved))))
 	s.add("Journal head", exact(r.Head.String()))
-	s.say("Control and invisible characters are written out (\\x1b, \\u202e), addresses so that nothing can follow them (hxxp, [.]), and an apostrophe stands before what a spreadsheet would take for a formula. report.json beside this file has every text exactly as the journal has it. All times are UTC, from the clocks of those who wrote the journal.")
 	return s
 }
 
@@ -117,7 +119,7 @@ func (f Finding) section(i int) section {
 	x := f.Incident.Finding
 	s.add("Type", exact(x.Type))
 	s.add("Title", suspect(x.Title))
-	s.add("Severity", plain(strconv.FormatFloat(x.Severity, 'g', -1, 64)))
+	s.add("Severity", plain(severity(f)))
 	s.add("Id", exact(x.ID))
 	s.add("Account and region", exact(x.Account), exact(x.Region))
 	if x.Sample {
@@ -149,6 +151,10 @@ func (f Finding) section(i int) section {
 	}
 	s.add("As given", plain(fmt.Sprintf("%d bytes, entry %d, SHA-256", f.Size, f.Seq)), exact(f.SHA256))
 	return s
+}
+
+func severity(f Finding) string {
+	return strconv.FormatFloat(f.Incident.Finding.Severity, 'g', -1, 64)
 }
 
 func (r Report) subjects() section {

@@ -240,6 +240,13 @@ func (r Report) verify() section {
 	return s
 }
 
+func reading() section {
+	s := section{ID: "reading", Heading: "How to read this report"}
+	s.say("Control and invisible characters are written out (\\x1b, \\u202e), addresses so that nothing can follow them (hxxp, [.]), and an apostrophe stands before what a spreadsheet would take for a formula. Long states are cut. report.json beside this file has every text whole and exactly as the journal has it.")
+	s.say("All times are UTC, from the clocks of those who wrote the journal; the finding's are the detector's.")
+	return s
+}
+
 func (r Report) journal() section {
 	s := section{ID: "journal", Heading: "The whole journal"}
 	t := table{Caption: "Every entry, in order", Heads: []string{"Entry", "Time", "By", "Kind", "Plan and step", "What", "SHA-256 of the entry's file"}}
