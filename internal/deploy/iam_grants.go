@@ -1,0 +1,135 @@
+package deploy
+
+import (
+	"fmt"
+
+	"cordon/internal/action"
+)
+
+// conditions is the Condition element: operator, key, values.
+type conditions map[string]map[string][]string
+
+// grant lets one action touch some resources. Resources are what follows "arn:PARTITION:", with {account} for
+// the account.
+type grant struct {
+	action    string
+	resources []string
+	only      conditions
+}
+
+// Resource types, as the service authorization reference writes their ARNs. A snapshot's has no account.
+const (
+	instances    = "ec2:*:{account}:instance/*"
+	volumes      = "ec2:*:{account}:volume/*"
+	snapshots    = "ec2:*::snapshot/*"
+	groups       = "ec2:*:{account}:security-group/*"
+	vpcs         = "ec2:*:{account}:vpc/*"
+	interfaces   = "ec2:*:{account}:network-interface/*"
+	elasticIPs   = "ec2:*:{account}:elastic-ip/*"
+	networkACLs  = "ec2:*:{account}:network-acl/*"
+	scaling      = "autoscaling:*:{account}:autoScalingGroup:*:autoScalingGroupName/*"
+	targetGroups = "elasticloadbalancing:*:{account}:targetgroup/*"
+	classicLBs   = "elasticloadbalancing:*:{account}:loadbalancer/*"
+	roles        = "iam::{account}:role/*"
+	keys         = "kms:*:{account}:key/*"
+	sessions     = "ssm:*:{account}:session/*"
+)
+
+// The case tag stands on all that cordon makes, from the moment it is made.
+const caseTag = "cordon:case"
+
+var (
+	tagsCase = conditions{"StringLike": {"aws:RequestTag/" + caseTag: {"*"}}}
+	hasCase  = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
+)
+
+// onResources says which resources each changing operation touches
+// (docs.aws.amazon.com/service-authorization/latest/reference/, the tables of ec2, autoscaling,
+// elasticloadbalancing, iam and ssm). A changing operation that is not here is an error: "*" would be a guess.
+//
+// ModifyInstanceAttribute and ModifyNetworkInterfaceAttribute could be narrowed by ec2:Attribute. They are not:
+// the reference does not say how it spells the attributes, and a misspelt one would refuse the containment.
+var onResources = map[string][]grant{
+	"ec2:AssociateAddress":                 {{resources: []string{elasticIPs, instances, interfaces}}},
+	"ec2:AssociateIamInstanceProfile":      {{resources: []string{instances}}},
+	"ec2:AuthorizeSecurityGroupEgress":     {{resources: []string{groups}, only: hasCase}},
+	"ec2:CreateNetworkAclEntry":            {{resources: []string{networkACLs}}},
+	"ec2:CreateSecurityGroup":              {{resources: []string{vpcs}}, {resources: []string{groups}, only: tagsCase}},
+	"ec2:CreateSnapshot":                   {{resources: []string{volumes}}, {resources: []string{snapshots}, only: tagsCase}},
+	"ec2:CreateSnapshots":                  {{resources: []string{instances, volumes}}, {resources: []string{snapshots}, only: tagsCase}},
+	"ec2:CreateTags":                       {{resources: []string{instances}}},
+	"ec2:DeleteNetworkAclEntry":            {{resources: []string{networkACLs}}},
+	"ec2:DeleteSecurityGroup":              {{resources: []string{groups}, only: hasCase}},
+	"ec2:DeleteTags":                       {{resources: []string{instances}}},
+	"ec2:DisassociateAddress":              {{resources: []string{elasticIPs, interfaces}}},
+	"ec2:DisassociateIamInstanceProfile":   {{resources: []string{instances}}},
+	"ec2:LockSnapshot":                     {{resources: []string{snapshots}, only: hasCase}},
+	"ec2:ModifyInstanceAttribute":          {{resources: []string{instances, volumes}}},
+	"ec2:ModifyNetworkInterfaceAttribute":  {{resources: []string{groups, instances, interfaces}}},
+	"ec2:RevokeSecurityGroupEgress":        {{resources: []string{groups}, only: hasCase}},
+	"ec2:StartInstances":                   {{resources: []string{instances}}},
+	"ec2:StopInstances":                    {{resources: []string{instances}}},
+	"autoscaling:AttachInstances":          {{resources: []string{scaling}}},
+	"autoscaling:DetachInstances":          {{resources: []string{scaling}}},
+	"autoscaling:EnterStandby":             {{resources: []string{scaling}}},
+	"autoscaling:ExitStandby":              {{resources: []string{scaling}}},
+	"autoscaling:ResumeProcesses":          {{resources: []string{scaling}}},
+	"autoscaling:SuspendProcesses":         {{resources: []string{scaling}}},
+	"elasticloadbalancing:RegisterTargets": {{resources: []string{targetGroups}}},
+
+	"elasticloadbalancing:DeregisterTargets":                   {{resources: []string{targetGroups}}},
+	"elasticloadbalancing:DeregisterInstancesFromLoadBalancer": {{resources: []string{classicLBs}}},
+	"elasticloadbalancing:RegisterInstancesWithLoadBalancer":   {{resources: []string{classicLBs}}},
+
+	"iam:DeleteRolePolicy": {{resources: []string{roles}}},
+	"iam:PutRolePolicy":    {{resources: []string{roles}}},
+	"ssm:TerminateSession": {{resources: []string{sessions}}},
+}
+
+// grants is what a changing operation needs.
+func grants(o action.Op, partition string) ([]grant, error) {
+	own, err := ownAction(o)
+	if err != nil {
+		return nil, err
+	}
+	direct, ok := onResources[own]
+	if !ok {
+		return nil, fmt.Errorf("grant %s: which resources it touches is not known", own)
+	}
+	var all []grant
+	for _, g := range direct {
+		g.action = own
+		all = append(all, g)
+	}
+	for _, name := range besides[o] {
+		all = append(all, sideGrant(name, o, partition))
+	}
+	return all, nil
+}
+
+// sideGrant is what comes with an operation, held to that purpose.
+func sideGrant(name string, o action.Op, partition string) grant {
+	switch name {
+	case tagOnCreate:
+		// ec2:CreateAction is present only while the named operation creates, so that nothing that exists
+		// already can be given the case's tag, which the other conditions trust.
+		resource := snapshots
+		if o.Name == "CreateSecurityGroup" {
+			resource = groups
+		}
+		return grant{action: name, resources: []string{resource}, only: conditions{"StringEquals": {"ec2:CreateAction": {o.Name}}}}
+	case passRole:
+		return grant{action: name, resources: []string{roles}, only: conditions{"StringEquals": {"iam:PassedToService": ec2Principals(partition)}}}
+	}
+	// docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html: the grant must be for an AWS service's own use.
+	return grant{action: name, resources: []string{keys}, only: conditions{"Bool": {"kms:GrantIsForAWSResource": {"true"}}}}
+}
+
+// ec2Principals: in the China partition the EC2 service principal has the partition's own domain; the global one
+// is accepted there as well, and which of the two a request carries is not documented.
+func ec2Principals(partition string) []string {
+	if partition == "aws-cn" {
+		return []string{"ec2.amazonaws.com", "ec2.amazonaws.com.cn"}
+	}
+	return []string{"ec2.amazonaws.com"}
+}
