@@ -206,7 +206,7 @@ func (w *World) addInterface(r *Region, spec InterfaceSpec, now time.Time) strin
 		n.Groups = []string{defaultGroup(r, subnet.VPC)}
 	}
 	if spec.PublicIP {
-		n.AutoPublicIP = w.publicIP()
+		n.AssignPublicIP, n.AutoPublicIP = true, w.publicIP()
 	}
 	if spec.Instance != "" {
 		n.Attachment = &Attachment{ID: w.newID("eni-attach"), Instance: spec.Instance, DeviceIndex: spec.DeviceIndex, DeleteOnTermination: spec.DeviceIndex == 0, Since: now}

@@ -15,13 +15,14 @@ type InstanceSpec struct {
 	Volumes                            []VolumeSpec    // nil: one root volume of 8 GiB
 	InstanceStore                      []string        // device names of ephemeral disks
 	Profile                            string          // ARN of an instance profile
-	Spot, IPv6Only                     bool
+	Spot                               bool            // of a one-time request, unless SpotPersistent
+	SpotPersistent, IPv6Only           bool
 	PublicIP                           bool // one that AWS assigns
 	EIP                                bool // an Elastic IP
 	IPv6                               []string
 	UserData, Console, Architecture    string
 	TerminationProtection              bool
-	ShutdownBehavior                   string // "stop"
+	ShutdownBehavior                   string // "stop"; "terminate" for a one-time spot instance
 	MetadataTokens                     string // "required"
 	Tags                               map[string]string
 }
@@ -39,7 +40,7 @@ func (w *World) addInstance(r *Region, spec InstanceSpec, now time.Time) string 
 	i := &Instance{
 		ID: spec.ID, Image: spec.Image, Type: orElse(spec.Type, "m5.large"), Key: spec.Key,
 		Zone: subnet.Zone, VPC: subnet.VPC, Subnet: subnet.ID, Architecture: orElse(spec.Architecture, "x86_64"),
-		State: orElse(spec.State, "running"), Spot: spec.Spot, Launched: now.Add(-24 * time.Hour).UTC().Truncate(time.Second),
+		State: orElse(spec.State, "running"), Spot: spec.Spot || spec.SpotPersistent, SpotPersistent: spec.SpotPersistent, Launched: now.Add(-24 * time.Hour).UTC().Truncate(time.Second),
 		UserData: spec.UserData, Console: spec.Console, TerminationProtection: spec.TerminationProtection,
 		ShutdownBehavior: orElse(spec.ShutdownBehavior, "stop"), RootDevice: "/dev/xvda",
 		EphemeralDevices: slices.Clone(spec.InstanceStore), SourceDestCheck: true,
@@ -52,8 +53,11 @@ func (w *World) addInstance(r *Region, spec InstanceSpec, now time.Time) string 
 	if i.Image == "" {
 		i.Image = w.newID("ami")
 	}
-	if spec.Spot {
+	if i.Spot {
 		i.SpotRequest = w.newID("sir")
+	}
+	if i.Spot && !i.SpotPersistent {
+		i.ShutdownBehavior = orElse(spec.ShutdownBehavior, "terminate")
 	}
 	if spec.Name != "" {
 		i.Tags["Name"] = spec.Name

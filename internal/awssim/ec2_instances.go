@@ -171,7 +171,7 @@ func (s surroundings) describe(i *Instance) ec2types.Instance {
 		Architecture: ec2types.ArchitectureValues(i.Architecture), Platform: ec2types.PlatformValues(i.Platform),
 		RootDeviceName: opt(i.RootDevice), RootDeviceType: ec2types.DeviceTypeEbs,
 		InstanceLifecycle: ec2types.InstanceLifecycleType(lifecycle(i)), SpotInstanceRequestId: opt(i.SpotRequest),
-		VirtualizationType: ec2types.VirtualizationTypeHvm, Hypervisor: ec2types.HypervisorTypeXen,
+		VirtualizationType: ec2types.VirtualizationTypeHvm, Hypervisor: ec2types.HypervisorTypeXen, // what AWS says for Nitro too (API_Instance)
 		EbsOptimized: aws.Bool(i.EBSOptimized), EnaSupport: aws.Bool(true), AmiLaunchIndex: aws.Int32(0),
 		Placement:  &ec2types.Placement{AvailabilityZone: opt(i.Zone), Tenancy: ec2types.TenancyDefault},
 		Monitoring: &ec2types.Monitoring{State: ec2types.MonitoringStateDisabled},

@@ -89,6 +89,7 @@ type NetworkInterface struct {
 	MAC                          string
 	PrivateIPs                   []string // the first is the primary one
 	IPv6                         []string
+	AssignPublicIP               bool   // a start assigns a public address
 	AutoPublicIP                 string // lost when the instance stops
 	Groups                       []string
 	SourceDestCheck              bool
@@ -122,6 +123,7 @@ type Instance struct {
 	State                                 string // "pending", "running", "stopping", "stopped", "shutting-down", "terminated"
 	StateReason                           string
 	Spot                                  bool
+	SpotPersistent                        bool // its request outlives it, and so it can be stopped
 	SpotRequest                           string
 	Launched                              time.Time `json:"-"` // changes with every start
 	UserData                              string    // as bytes, not base64
@@ -129,6 +131,7 @@ type Instance struct {
 	ShutdownBehavior                      string // "stop", "terminate"
 	RootDevice                            string
 	EphemeralDevices                      []string // instance-store volumes of the block device mapping
+	InstanceStoreLost                     bool     // by a stop
 	EBSOptimized, SourceDestCheck         bool
 	MetadataTokens                        string // "required", "optional"
 	MetadataHopLimit                      int32
@@ -187,6 +190,7 @@ type SnapshotLock struct {
 // Image is an AMI.
 type Image struct {
 	ID, Name, Owner, State, RootDevice string
+	SourceInstance                     string // "" unless it was made of an instance
 	Architecture, Platform             string
 	Created                            time.Time
 	Devices                            []ImageDevice

@@ -55,7 +55,7 @@ func openToken(r *Request, token string) (string, bool) {
 func invalidToken(r *Request) error {
 	switch r.Service {
 	case "ec2":
-		return fail("InvalidNextToken", "The specified NextToken is not valid.")
+		return fail("InvalidPaginationToken", "The specified pagination token is not valid.")
 	case "autoscaling", "ssm":
 		return fail("InvalidNextToken", "The token is not valid.")
 	case "kms":

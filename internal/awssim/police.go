@@ -31,6 +31,11 @@ func (w *World) Suspect(instanceID string) {
 	w.suspects[instanceID] = s
 }
 
+func (w *World) isSuspect(instanceID string) bool {
+	_, ok := w.suspects[instanceID]
+	return ok
+}
+
 // AllowDeletes says whether Delete and Terminate calls are to be expected from
 // now on, as in a release. Deleting a snapshot never is.
 func (w *World) AllowDeletes(allow bool) {
