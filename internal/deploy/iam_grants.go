@@ -125,8 +125,8 @@ func sideGrant(name string, o action.Op, partition string) grant {
 	return grant{action: name, resources: []string{keys}, only: conditions{"Bool": {"kms:GrantIsForAWSResource": {"true"}}}}
 }
 
-// ec2Principals: in the China partition the EC2 service principal has the partition's own domain; the global one
-// is accepted there as well, and which of the two a request carries is not documented.
+// ec2Principals: which form of its name EC2 goes by in the China partition, when it is passed a role, is not
+// documented; both are admitted there.
 func ec2Principals(partition string) []string {
 	if partition == "aws-cn" {
 		return []string{"ec2.amazonaws.com", "ec2.amazonaws.com.cn"}
