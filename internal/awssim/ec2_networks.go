@@ -312,7 +312,7 @@ func describeManagedPrefixLists(r *Request, in *ec2.DescribeManagedPrefixListsIn
 // describeRegions lists the enabled regions, or all with their opt-in state
 // (API_DescribeRegions).
 func describeRegions(r *Request, in *ec2.DescribeRegionsInput) (*ec2.DescribeRegionsOutput, error) {
-	out := &ec2.DescribeRegionsOutput{}
+	out, known := &ec2.DescribeRegionsOutput{}, regionsOf(r.Account.Partition)
 	fields := func(name, optIn, filter string) ([]string, bool) {
 		switch filter {
 		case "region-name":
@@ -328,14 +328,14 @@ func describeRegions(r *Request, in *ec2.DescribeRegionsInput) (*ec2.DescribeReg
 		return nil, err
 	}
 	for _, name := range in.RegionNames {
-		if _, ok := catalogue[name]; !ok {
+		if _, ok := known[name]; !ok {
 			return nil, fail("InvalidParameterValue", "Invalid region names: %s", name)
 		}
 	}
-	for _, name := range sortedKeys(catalogue) {
-		optIn := catalogue[name]
-		if known := r.Account.Regions[name]; known != nil {
-			optIn = known.OptIn
+	for _, name := range sortedKeys(known) {
+		optIn := known[name]
+		if region := r.Account.Regions[name]; region != nil {
+			optIn = region.OptIn
 		}
 		if len(in.RegionNames) > 0 && !slices.Contains(in.RegionNames, name) {
 			continue
