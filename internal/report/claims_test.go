@@ -104,6 +104,9 @@ func TestClaimsOnlyWhatIsProved(t *testing.T) {
 			if len(claims) != 1 || !strings.Contains(claims[0], c.says) {
 				t.Errorf("the report claims %q, want %q", claims, c.says)
 			}
+			if x := r.Steps[3]; x.State == casefile.Todo && (x.Before != nil || x.After != nil || x.RequestIDs != nil || x.Sent) {
+				t.Errorf("a step that was not begun shows what an earlier run did: %+v", x)
+			}
 			if r.ContainedAfterMS != nil {
 				t.Errorf("contained after %d ms, while step 5 is not done", *r.ContainedAfterMS)
 			}
