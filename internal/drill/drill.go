@@ -1,0 +1,69 @@
+// Package drill holds the incidents that can be rehearsed: each an AWS account
+// in memory, something wrong in it, and the finding that a detector would have
+// sent. They are data for the drill command and for tests, so that both meet
+// the same accounts.
+package drill
+
+import (
+	"time"
+
+	"cordon/internal/awssim"
+)
+
+// Options shape a drill.
+type Options struct {
+	// Seed makes every identifier the same again.
+	Seed int64
+	// Latency is slept before each answer.
+	Latency time.Duration
+	// Now is AWS's clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Drill is an account with an incident in it.
+type Drill struct {
+	World    *awssim.World
+	Finding  []byte // as EventBridge delivers it
+	Account  string
+	Region   string
+	Caller   string // ARN of the responder
+	Instance string // id of the compromised instance
+}
+
+// Scenario is an incident that can be built.
+type Scenario struct {
+	Name    string
+	Summary string // one line, for a list
+	Build   func(Options) Drill
+}
+
+// Default is the scenario that is played where none is named.
+const Default = "ec2-cryptominer"
+
+// All lists the scenarios, the default first.
+func All() []Scenario {
+	return []Scenario{
+		cryptominer,
+		credentialExfiltration,
+		bare,
+		ipv6Only,
+		spot,
+		stopped,
+		halfContained,
+		foreignKey,
+		optInRegion,
+		manyInterfaces,
+		terminated,
+		gov,
+	}
+}
+
+// Find gives the scenario of that name.
+func Find(name string) (Scenario, bool) {
+	for _, s := range All() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
+}
