@@ -15,6 +15,9 @@ func (b *builder) claims(r *Report) {
 	for _, s := range r.Steps {
 		k := casefile.StepKey{Plan: r.Plan, Step: s.N}
 		text, proved := claimOf(s, had[k])
+		if !proved && s.ProvedAt != "" {
+			text = fmt.Sprintf("%s (before that it had been read back in effect, at %s)", text, utc(s.ProvedAt))
+		}
 		c := Claim{Plan: r.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text}
 		if s.State == casefile.Todo {
 			c.Seq = 0
@@ -54,7 +57,7 @@ func claimOf(s Step, artifacts int) (text string, proved bool) {
 	case s.Proof == ReadBack:
 		return fmt.Sprintf("%s was in effect when it was read back at %s.", w, utc(s.ProvedAt)), true
 	case s.Proof == Gathered && artifacts > 0:
-		return fmt.Sprintf("%s acquired %d artifacts, listed under Evidence.", w, artifacts), true
+		return fmt.Sprintf("%s ended; artifacts acquired: %d, listed under Evidence.", w, artifacts), true
 	case s.Proof == Gathered:
 		return w + " ended without an artifact.", false
 	}

@@ -46,6 +46,12 @@ func TestClaimsOnlyWhatIsProved(t *testing.T) {
 			s.intent(4, eni, "a", before)
 			s.write(casefile.EntryDrift, 4, casefile.DriftBody{Run: 1, Reason: "somebody"})
 		}, false, "changed by somebody meanwhile"},
+		{"drift at the release", func(s *story) {
+			s.intent(4, eni, "a", before)
+			s.done(4, after)
+			release(s)
+			s.write(casefile.EntryDrift, 4, casefile.DriftBody{Run: 1, Reason: "somebody", Observed: json.RawMessage(`{}`)})
+		}, false, "before that it had been read back in effect"},
 		{"release approved, nothing begun", func(s *story) {
 			s.intent(4, eni, "a", before)
 			s.done(4, after)

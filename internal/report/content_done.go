@@ -96,6 +96,8 @@ func between(started, ended string) string {
 
 func change(s Step) string {
 	switch {
+	case s.After != nil && s.Before != nil && s.Observed != nil:
+		return brief(s.Before) + " → " + brief(s.After) + " → last read: " + brief(s.Observed)
 	case s.After != nil && s.Before != nil:
 		return brief(s.Before) + " → " + brief(s.After)
 	case s.After != nil:

@@ -93,7 +93,7 @@ type Step struct {
 	Irreversible string          `json:"irreversible,omitempty"`
 	Isolates     bool            `json:"isolates,omitempty"`
 	Proof        Proof           `json:"proof"`
-	ProvedAt     string          `json:"proved_at,omitempty"` // of the read-back
+	ProvedAt     string          `json:"proved_at,omitempty"` // of the read-back, whatever came after it
 	Released     string          `json:"released,omitempty"`  // what a release did with it
 	Sent         bool            `json:"sent"`                // false where it was so already
 	OpID         string          `json:"op_id,omitempty"`

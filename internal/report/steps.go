@@ -137,7 +137,7 @@ func (b *builder) step(plan string, run int, s casefile.Step, st casefile.StepSt
 	}
 	out.undoOpen = b.last[k].undoOpen()
 	out.Proof = proofOf(out, l)
-	if out.Proof == ReadBack {
+	if out.After != nil {
 		out.ProvedAt = stamp(l.DoneAt)
 	}
 	switch {
