@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -89,15 +90,7 @@ func callOf(r *http.Request, body []byte) call {
 }
 
 func (p *proxy) forward(w http.ResponseWriter, r *http.Request, body []byte, c call) {
-	to := *p.moto
-	to.Path, to.RawQuery = r.URL.Path, r.URL.RawQuery
-	request, err := http.NewRequestWithContext(r.Context(), r.Method, to.String(), bytes.NewReader(body))
-	if err != nil {
-		p.t.Errorf("pass %s:%s on: %v", c.service, c.operation, err)
-		return
-	}
-	request.Header, request.Host = r.Header.Clone(), r.Host
-	response, err := http.DefaultTransport.RoundTrip(request)
+	response, err := p.pass(r, p.reworded(r, body, c))
 	if err != nil {
 		p.t.Errorf("moto does not answer %s:%s: %v", c.service, c.operation, err)
 		w.WriteHeader(http.StatusBadGateway)
@@ -120,6 +113,100 @@ func (p *proxy) forward(w http.ResponseWriter, r *http.Request, body []byte, c c
 	}
 }
 
+func (p *proxy) pass(r *http.Request, body []byte) (*http.Response, error) {
+	to := *p.moto
+	to.Path, to.RawQuery = r.URL.Path, r.URL.RawQuery
+	request, err := http.NewRequestWithContext(r.Context(), r.Method, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header, request.Host = r.Header.Clone(), r.Host
+	return http.DefaultTransport.RoundTrip(request)
+}
+
+// reworded asks for the same in words that moto understands. It crashes on some filters, takes the shorter way to
+// set the shutdown behaviour for an empty list of security groups, and forgets the instance of an Elastic IP that
+// is put on one of its interfaces (the first interface is meant where only the instance is named).
+func (p *proxy) reworded(r *http.Request, body []byte, c call) []byte {
+	switch {
+	case c.operation == "DescribeNetworkInterfaces" && c.form.Get("Filter.1.Name") == "association.public-ip":
+		ids := p.ask(r, "DescribeAddresses", "public-ip", valuesOf(c.form), "networkInterfaceId")
+		return refiltered(c.form, "network-interface-id", ids)
+	case c.operation == "DescribeNetworkInterfaces" && c.form.Get("Filter.1.Name") == "ipv6-addresses.ipv6-address":
+		return refiltered(c.form, "network-interface-id", nil) // these accounts have no such address
+	case c.operation == "DescribeInstances" && c.form.Get("Filter.1.Name") == "iam-instance-profile.arn":
+		all := p.ask(r, "DescribeIamInstanceProfileAssociations", "state", []string{"associated"}, "instanceId", valuesOf(c.form)...)
+		return refiltered(c.form, "instance-id", all)
+	case c.operation == "AssociateAddress" && c.form.Has("NetworkInterfaceId"):
+		form := maps.Clone(c.form)
+		for _, instance := range p.ask(r, "DescribeNetworkInterfaces", "network-interface-id", []string{c.form.Get("NetworkInterfaceId")}, "instanceId") {
+			form.Set("InstanceId", instance)
+			form.Del("NetworkInterfaceId")
+		}
+		return []byte(form.Encode())
+	case c.operation == "ModifyInstanceAttribute" && c.form.Has("InstanceInitiatedShutdownBehavior.Value"):
+		form := maps.Clone(c.form)
+		form.Set("Attribute", "instanceInitiatedShutdownBehavior")
+		form.Set("Value", c.form.Get("InstanceInitiatedShutdownBehavior.Value"))
+		form.Del("InstanceInitiatedShutdownBehavior.Value")
+		return []byte(form.Encode())
+	}
+	return body
+}
+
+func valuesOf(form url.Values) []string {
+	var values []string
+	for i := 1; form.Has("Filter.1.Value." + strconv.Itoa(i)); i++ {
+		values = append(values, form.Get("Filter.1.Value."+strconv.Itoa(i)))
+	}
+	return values
+}
+
+// refiltered replaces the first filter. A filter without a value would let everything through.
+func refiltered(old url.Values, name string, values []string) []byte {
+	form := url.Values{}
+	for key, value := range old {
+		if !strings.HasPrefix(key, "Filter.1.") {
+			form[key] = value
+		}
+	}
+	form.Set("Filter.1.Name", name)
+	if len(values) == 0 {
+		values = []string{"none"}
+	}
+	for i, v := range values {
+		form.Set("Filter.1.Value."+strconv.Itoa(i+1), v)
+	}
+	return []byte(form.Encode())
+}
+
+// ask puts a question of the proxy's own to moto: the contents of an element, in those items alone that hold one
+// of the texts, where there are any.
+func (p *proxy) ask(r *http.Request, operation, filter string, values []string, element string, holding ...string) []string {
+	form := url.Values{"Action": {operation}, "Version": {"2016-11-15"}}
+	response, err := p.pass(r, refiltered(form, filter, values))
+	if err != nil {
+		p.t.Errorf("ask moto %s: %v", operation, err)
+		return nil
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		p.t.Errorf("ask moto %s: status %d, %v\n%s", operation, response.StatusCode, err, answer)
+	}
+	var found []string
+	for _, item := range strings.Split(string(answer), "<item>")[1:] {
+		if len(holding) > 0 && !slices.ContainsFunc(holding, func(h string) bool { return strings.Contains(item, ">"+h+"<") }) {
+			continue
+		}
+		if _, rest, ok := strings.Cut(item, "<"+element+">"); ok {
+			value, _, _ := strings.Cut(rest, "<")
+			found = append(found, value)
+		}
+	}
+	return found
+}
+
 // isHTML goes by the bytes: moto gives XML too with the content type of HTML.
 func isHTML(answer []byte) bool {
 	start := strings.ToLower(string(bytes.TrimSpace(answer[:min(len(answer), 64)])))
@@ -134,6 +221,11 @@ func (p *proxy) answer(w http.ResponseWriter, c call) bool {
 	case "ec2:GetConsoleScreenshot":
 		image := base64.StdEncoding.EncodeToString([]byte("\xff\xd8\xff picture of a console"))
 		p.xml(w, c, "<instanceId>"+escaped(c.form.Get("InstanceId"))+"</instanceId><imageData>"+image+"</imageData>")
+	case "ec2:DescribeInstanceAttribute":
+		if c.form.Get("Attribute") != "enclaveOptions" {
+			return false
+		}
+		p.xml(w, c, "<instanceId>"+escaped(c.form.Get("InstanceId"))+"</instanceId><enclaveOptions><enabled>false</enabled></enclaveOptions>")
 	case "ec2:GetSerialConsoleAccessStatus":
 		p.xml(w, c, "<serialConsoleAccessEnabled>false</serialConsoleAccessEnabled>")
 	case "ec2:DescribeInstanceConnectEndpoints":
@@ -196,7 +288,10 @@ func (p *proxy) lockedXML(c call) string {
 
 func (p *proxy) agentsAsked(c call) []map[string]any {
 	var asked struct {
-		Filters []struct{ Key string; Values []string }
+		Filters []struct {
+			Key    string
+			Values []string
+		}
 	}
 	if err := json.Unmarshal([]byte(c.body), &asked); err != nil {
 		p.t.Errorf("read %s: %v", c.operation, err)
