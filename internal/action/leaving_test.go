@@ -28,18 +28,18 @@ func twoHosts(w *awssim.World) {
 	profile := w.AddInstanceProfile(awssim.InstanceProfile{Name: "web-profile", Role: role.Name})
 	w.Do(func(a *awssim.Account) {
 		r := a.Region(simWorld)
-		r.VPCs["vpc-1"] = &awssim.VPC{ID: "vpc-1", CIDR: "10.0.0.0/16", IPv6CIDR: "2600:1f18::/56"}
-		r.Subnets["subnet-a"] = &awssim.Subnet{ID: "subnet-a", VPC: "vpc-1", Zone: "eu-west-1a", CIDR: "10.0.1.0/24"}
-		r.SecurityGroups["sg-web"] = &awssim.SecurityGroup{ID: "sg-web", Name: "web", VPC: "vpc-1"}
-		r.SecurityGroups["sg-ssh"] = &awssim.SecurityGroup{ID: "sg-ssh", Name: "ssh", VPC: "vpc-1"}
+		r.VPCs["vpc-00000000000000001"] = &awssim.VPC{ID: "vpc-00000000000000001", CIDR: "10.0.0.0/16", IPv6CIDR: "2600:1f18::/56"}
+		r.Subnets["subnet-0000000000000000a"] = &awssim.Subnet{ID: "subnet-0000000000000000a", VPC: "vpc-00000000000000001", Zone: "eu-west-1a", CIDR: "10.0.1.0/24"}
+		r.SecurityGroups["sg-0000000000000000a"] = &awssim.SecurityGroup{ID: "sg-0000000000000000a", Name: "web", VPC: "vpc-00000000000000001"}
+		r.SecurityGroups["sg-0000000000000000b"] = &awssim.SecurityGroup{ID: "sg-0000000000000000b", Name: "ssh", VPC: "vpc-00000000000000001"}
 		for id, ip := range map[string]string{suspect: "10.0.1.10", neighbor: "10.0.1.11"} {
 			r.Instances[id] = &awssim.Instance{
-				ID: id, State: "running", VPC: "vpc-1", Subnet: "subnet-a", Zone: "eu-west-1a", Image: "ami-1", Type: "t3.micro",
+				ID: id, State: "running", VPC: "vpc-00000000000000001", Subnet: "subnet-0000000000000000a", Zone: "eu-west-1a", Image: "ami-1", Type: "t3.micro",
 				Tags: map[string]string{"Name": "web <" + id[len(id)-1:] + ">"},
 			}
 			eni := "eni-" + strings.TrimPrefix(id, "i-")
 			r.NetworkInterfaces[eni] = &awssim.NetworkInterface{
-				ID: eni, Subnet: "subnet-a", VPC: "vpc-1", PrivateIPs: []string{ip}, Groups: []string{"sg-web", "sg-ssh"}, SourceDestCheck: true,
+				ID: eni, Subnet: "subnet-0000000000000000a", VPC: "vpc-00000000000000001", PrivateIPs: []string{ip}, Groups: []string{"sg-0000000000000000a", "sg-0000000000000000b"}, SourceDestCheck: true,
 				Attachment: &awssim.Attachment{ID: "attach-" + eni, Instance: id, DeleteOnTermination: true},
 			}
 			r.ProfileAssociations[id] = &awssim.ProfileAssociation{ID: "assoc-" + id, Instance: id, ProfileARN: profile.ARN, ProfileID: profile.ID, State: "associated"}
@@ -49,23 +49,23 @@ func twoHosts(w *awssim.World) {
 
 func behindBalancers(w *awssim.World) {
 	twoHosts(w)
-	lb := w.AddLoadBalancer(simWorld, awssim.LoadBalancer{Name: "web", VPC: "vpc-1"})
+	lb := w.AddLoadBalancer(simWorld, awssim.LoadBalancer{Name: "web", VPC: "vpc-00000000000000001"})
 	w.AddTargetGroup(simWorld, awssim.TargetGroup{
-		ARN: groupARN1, Name: "web", VPC: "vpc-1", Port: 80, LoadBalancers: []string{lb.ARN},
+		ARN: groupARN1, Name: "web", VPC: "vpc-00000000000000001", Port: 80, LoadBalancers: []string{lb.ARN},
 		Targets: []awssim.Target{{ID: suspect}, {ID: suspect, Port: 8443}, {ID: neighbor}},
 	})
 	w.AddTargetGroup(simWorld, awssim.TargetGroup{
-		ARN: groupARN2, Name: "web-ip", VPC: "vpc-1", Port: 80, TargetType: "ip", LoadBalancers: []string{lb.ARN},
+		ARN: groupARN2, Name: "web-ip", VPC: "vpc-00000000000000001", Port: 80, TargetType: "ip", LoadBalancers: []string{lb.ARN},
 		Targets: []awssim.Target{{ID: "10.0.1.10", Port: 80, Zone: "eu-west-1a"}, {ID: "10.0.1.11", Port: 80, Zone: "eu-west-1a"}},
 	})
-	w.AddClassicLoadBalancer(simWorld, awssim.ClassicLoadBalancer{Name: "old", VPC: "vpc-1", Instances: []string{suspect, neighbor}, Drain: 300 * time.Second})
+	w.AddClassicLoadBalancer(simWorld, awssim.ClassicLoadBalancer{Name: "old", VPC: "vpc-00000000000000001", Instances: []string{suspect, neighbor}, Drain: 300 * time.Second})
 }
 
 func inGroup(w *awssim.World) {
 	twoHosts(w)
 	w.AddASG(simWorld, awssim.ASG{
-		Name: "web's", Min: 1, Max: 3, Subnets: []string{"subnet-a"}, Zones: []string{"eu-west-1a"}, Suspended: map[string]bool{"AZRebalance": true},
-		Template: awssim.LaunchTemplate{Name: "web", Version: "7", Image: "ami-1", Type: "t3.micro", Groups: []string{"sg-web"}},
+		Name: "web's", Min: 1, Max: 3, Subnets: []string{"subnet-0000000000000000a"}, Zones: []string{"eu-west-1a"}, Suspended: map[string]bool{"AZRebalance": true},
+		Template: awssim.LaunchTemplate{Name: "web", Version: "7", Image: "ami-1", Type: "t3.micro", Groups: []string{"sg-0000000000000000a"}},
 	}, suspect, neighbor)
 }
 
@@ -93,6 +93,33 @@ func webRole() casefile.Target {
 	return t
 }
 
+func withEndpoints(w *awssim.World) {
+	twoHosts(w)
+	w.Do(func(a *awssim.Account) {
+		r := a.Region(simWorld)
+		r.SecurityGroups["sg-0000000000000000e"] = &awssim.SecurityGroup{ID: "sg-0000000000000000e", Name: "endpoint", VPC: "vpc-00000000000000001"}
+		r.PrefixLists["pl-00000003"] = &awssim.PrefixList{ID: "pl-00000003", Name: "com.amazonaws.eu-west-1.s3", Owner: "AWS", Family: "IPv4"}
+	})
+}
+
+func withACL(w *awssim.World) {
+	twoHosts(w)
+	all := func(n int32, egress bool, action, cidr4, cidr6 string) awssim.ACLEntry {
+		return awssim.ACLEntry{Number: n, Egress: egress, Action: action, Protocol: "-1", CIDR: cidr4, IPv6CIDR: cidr6}
+	}
+	var entries []awssim.ACLEntry
+	for _, egress := range []bool{false, true} {
+		entries = append(entries, all(100, egress, "allow", "0.0.0.0/0", ""), all(101, egress, "allow", "", "::/0"),
+			all(32767, egress, "deny", "0.0.0.0/0", ""), all(32768, egress, "deny", "", "::/0"))
+	}
+	entries = append(entries, all(99, true, "deny", "203.0.113.9/32", "")) // the owner's, one way only
+	w.Do(func(a *awssim.Account) {
+		a.Region(simWorld).NetworkACLs["acl-00000000000000001"] = &awssim.NetworkACL{
+			ID: "acl-00000000000000001", VPC: "vpc-00000000000000001", Entries: entries, Subnets: map[string]string{"subnet-0000000000000000a": "aclassoc-1"}, Members: []string{"subnet-0000000000000000a"},
+		}
+	})
+}
+
 var trials = []trial{
 	{name: "suspend", setup: inGroup, steps: []trialStep{{SuspendProcesses, group, nil}}},
 	{
@@ -109,6 +136,24 @@ var trials = []trial{
 		steps: []trialStep{{DeregisterTarget, targetGroup("web-ip", groupARN2), map[string]string{"addresses": "10.0.1.10"}}},
 	},
 	{name: "classic load balancer", setup: behindBalancers, steps: []trialStep{{DeregisterClassic, part(casefile.ClassicELB, "old"), nil}}},
+	{
+		name: "isolate", setup: twoHosts,
+		steps: []trialStep{
+			{QuarantineGroup, part(casefile.VPC, "vpc-00000000000000001"), map[string]string{"tags": "ticket=IR-7"}},
+			{IsolateInterface, part(casefile.NetworkInterface, "eni-"+strings.TrimPrefix(suspect, "i-")), nil},
+		},
+	},
+	{
+		name: "isolate but for the endpoints", setup: withEndpoints,
+		steps: []trialStep{
+			{QuarantineGroup, part(casefile.VPC, "vpc-00000000000000001"), map[string]string{"egress": "forensics", "endpoint_groups": "sg-0000000000000000e", "prefix_lists": "pl-00000003"}},
+			{IsolateInterface, part(casefile.NetworkInterface, "eni-"+strings.TrimPrefix(suspect, "i-")), map[string]string{"egress": "forensics"}},
+		},
+	},
+	{
+		name: "deny addresses", setup: withACL,
+		steps: []trialStep{{DenyAddresses, part(casefile.NetworkACL, "acl-00000000000000001"), map[string]string{"addresses": "203.0.113.9\n2001:db8::9"}}},
+	},
 	{name: "deny the session", setup: twoHosts, steps: []trialStep{{DenyInstanceSession, webRole(), map[string]string{"role_id": roleID}}}},
 	{
 		name: "deny the session, the agent's calls later", setup: twoHosts,

@@ -33,8 +33,8 @@ type trialStep struct {
 }
 
 const (
-	suspect  = "i-0000000000000aaaa"
-	neighbor = "i-0000000000000bbbb"
+	suspect  = "i-0000000000000000a"
+	neighbor = "i-0000000000000000b"
 	simWorld = "eu-west-1"
 )
 
@@ -242,9 +242,11 @@ func TestTrialsSurviveEachFault(t *testing.T) {
 			var want []json.RawMessage
 			synctest.Test(t, func(t *testing.T) {
 				s := tr.stage(t, 0)
-				for _, p := range s.bringAll(tr.steps) {
+				all := s.bringAll(tr.steps)
+				for _, p := range all {
 					want = append(want, p.after)
 				}
+				s.putBack(all)
 				calls = len(s.world.Calls())
 			})
 			if calls == 0 {
@@ -278,6 +280,65 @@ func TestTrialsSurviveEachFault(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A run that dies after any of its calls is released from there, without having been finished.
+func TestTrialsComeBackFromHalfWay(t *testing.T) {
+	for _, tr := range trials {
+		t.Run(tr.name, func(t *testing.T) {
+			for n, whole := 1, false; !whole; n++ {
+				synctest.Test(t, func(t *testing.T) {
+					s := tr.stage(t, 0)
+					before := s.world.Dump()
+					s.world.SetHook(func(c awssim.Call) awssim.Fault {
+						if c.N > n {
+							return awssim.Fault{Before: awssim.Reset()}
+						}
+						return awssim.Fault{}
+					})
+					var begun []played
+					begun, whole = s.bringUntilItDies(tr.steps)
+					s.world.SetHook(nil)
+					s.putBack(begun)
+					s.noViolations()
+					tr.came(t, before, s.world.Dump())
+				})
+			}
+		})
+	}
+}
+
+// bringUntilItDies applies each step once and stops at the first call that fails. whole: none did.
+func (s *stage) bringUntilItDies(steps []trialStep) (begun []played, whole bool) {
+	needs := map[string]json.RawMessage{}
+	for _, step := range steps {
+		a := step.action
+		t := Target{Target: step.target, Case: "case-1", OpID: "op-" + a.Name, Params: step.params, Needs: needs}
+		before, err := s.observe(a, t)
+		if err != nil {
+			return begun, false
+		}
+		begun = append(begun, played{step: step, target: t, before: before})
+		if err := a.Apply(Allow(s.Context(), a.Reads, a.Writes, nil), s.conn, t, before); err != nil {
+			return begun, false
+		}
+		after, err := s.observe(a, t)
+		for i := 0; err == nil; i++ {
+			if st, _ := a.Status(t, after); st == Done {
+				break
+			}
+			if i == 40 {
+				s.Fatalf("%s: applied once, undisturbed, and not done: %s", a.Name, after)
+			}
+			time.Sleep(time.Second)
+			after, err = s.observe(a, t)
+		}
+		if err != nil {
+			return begun, false
+		}
+		needs = map[string]json.RawMessage{a.Name: after}
+	}
+	return begun, true
 }
 
 // sameButIDs leaves out the group's id, which is another each time.
