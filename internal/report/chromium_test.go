@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,9 @@ func browse(t *testing.T, browser, file string, args ...string) string {
 // One page holds every hostile text, so that the browser is started once.
 func TestBrowserRunsNothing(t *testing.T) {
 	browser := chromium(t)
-	everything := valid(strings.Join(hostile, " "))
+	// The long one would make a page of many megabytes, which only costs time.
+	short := slices.DeleteFunc(slices.Clone(hostile), func(s string) bool { return len(s) > 1000 })
+	everything := valid(strings.Join(short, " "))
 	page, err := hostileStory(t, everything).report().HTML()
 	if err != nil {
 		t.Fatal(err)
