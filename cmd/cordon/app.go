@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+	"cordon/internal/engine"
+	"cordon/internal/report"
+)
+
+// app is what the commands share.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+
+	output  string
+	cases   string
+	keyFile string
+	person  string
+	conn    connection
+}
+
+func (a *app) json() bool { return a.output == "json" }
+
+// say prints one line for people. Everything in it is escaped.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintln(a.stdout, report.Escape(fmt.Sprintf(format, args...)))
+}
+
+// tell prints progress.
+func (a *app) tell(format string, args ...any) {
+	fmt.Fprintln(a.stderr, report.Escape(fmt.Sprintf(format, args...)))
+}
+
+func (a *app) document(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
+
+// stateFolder is where a user's own state lives: $XDG_STATE_HOME, else ~/.local/state
+// (specifications.freedesktop.org/basedir), and %LocalAppData% on Windows.
+func stateFolder() (string, error) {
+	if d := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "cordon"), nil
+	}
+	if d := os.Getenv("LocalAppData"); filepath.IsAbs(d) {
+		return filepath.Join(d, "cordon"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the user's state folder: %w; name one with --cases and --key-file", err)
+	}
+	return filepath.Join(home, ".local", "state", "cordon"), nil
+}
+
+func (a *app) casesRoot() (string, error) {
+	if a.cases != "" {
+		return a.cases, nil
+	}
+	if d := os.Getenv("CORDON_CASES"); d != "" {
+		return d, nil
+	}
+	d, err := stateFolder()
+	return filepath.Join(d, "cases"), err
+}
+
+// store opens the storage of one case. CASE may also be the path of a case's folder.
+func (a *app) store(ctx context.Context, id string) (casefile.Store, error) {
+	if !strings.HasPrefix(id, "s3://") && strings.ContainsAny(id, `/\`) {
+		return casefile.NewDir(id), nil
+	}
+	root, err := a.casesRoot()
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(id, "s3://") {
+		root, id = id[:strings.LastIndex(id, "/")], id[strings.LastIndex(id, "/")+1:]
+	}
+	if !validCase(id) {
+		return nil, fmt.Errorf("%w: %q is no case id", errUsage, id)
+	}
+	if bucket, ok := strings.CutPrefix(root, "s3://"); ok {
+		bucket, prefix, _ := strings.Cut(bucket, "/")
+		c, err := a.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return casefile.NewS3(action.CaseStore(c), bucket, strings.Trim(prefix+"/"+id, "/")), nil
+	}
+	return casefile.NewDir(filepath.Join(root, id)), nil
+}
+
+// validCase keeps case ids to what is a safe name everywhere.
+func validCase(id string) bool {
+	if id == "" || len(id) > 120 || id[0] == '-' || id[0] == '.' {
+		return false
+	}
+	return strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == ""
+}
+
+func (a *app) open(ctx context.Context, id string) (*casefile.Case, error) {
+	s, err := a.store(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := casefile.OpenCase(ctx, s)
+	if errors.Is(err, casefile.ErrNotExist) {
+		return nil, fmt.Errorf("there is no case %s at %s: cordon status lists the cases", id, s.Location())
+	}
+	return c, err
+}
+
+func (a *app) signer() (*casefile.Signer, error) {
+	path := a.keyFile
+	if path == "" {
+		d, err := stateFolder()
+		if err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, fmt.Errorf("make the state folder: %w", err)
+		}
+		path = filepath.Join(d, "key")
+	}
+	return casefile.LoadOrCreateKey(path, rand.Reader)
+}
+
+// engine makes the engine for a case, signed by this user's key.
+func (a *app) engine(c *casefile.Case, conn *action.AWS, command string) (*engine.Engine, error) {
+	signer, err := a.signer()
+	if err != nil {
+		return nil, err
+	}
+	person := a.person
+	if person == "" {
+		if u, err := user.Current(); err == nil {
+			person = u.Username
+		}
+	}
+	e := &engine.Engine{
+		AWS: conn, Case: c, Signer: signer, Person: person,
+		Session: casefile.SessionBody{Version: version, Binary: binaryHash(), Command: command, Simulated: c.Meta.Simulated},
+	}
+	if !a.json() {
+		e.Notify = a.progress()
+	}
+	return e, nil
+}
+
+// progress prints a line as a step begins waiting or ends.
+func (a *app) progress() func(engine.Event) {
+	began := time.Now()
+	return func(ev engine.Event) {
+		if ev.State == casefile.Waiting {
+			return
+		}
+		note := ""
+		if ev.Note != "" {
+			note = ": " + ev.Note
+		}
+		a.tell("%7.2fs  %-8s %3d  %s  %s%s", time.Since(began).Seconds(), ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, note)
+	}
+}
+
+// binaryHash names the running executable's bytes, so that a court can ask for them.
+func binaryHash() string {
+	path, err := os.Executable()
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "unknown: " + err.Error()
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// ask has a person type the first characters of the hash. No terminal, no answer: approval is never assumed.
+func (a *app) ask(hash, question string) error {
+	in, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return fmt.Errorf("%w: %s needs approval: --approve %s", engine.ErrDecision, question, hash)
+	}
+	fmt.Fprintf(a.stderr, "%s\nType the first six characters of %s to approve: ", question, hash)
+	line, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("%w: no answer: %w", engine.ErrDecision, err)
+	}
+	if typed := strings.TrimSpace(line); len(typed) < 6 || !strings.HasPrefix(hash, typed) {
+		return fmt.Errorf("%w: %q is not how %s begins; nothing was done", engine.ErrDecision, typed, hash)
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+	"cordon/internal/engine"
+)
+
+func (a *app) applyCommand() *cobra.Command {
+	var approve string
+	var irreversible []int
+	var wait bool
+	c := &cobra.Command{
+		Use:   "apply PLAN --approve HASH",
+		Short: "Carry out an approved plan (asks at a terminal)",
+		Long: `Carries out a plan whose hash you approve. Where the account has drifted from the plan in what matters, nothing is
+changed. It returns once containment is proved; evidence that takes longer is finished by cordon resume.
+
+EXIT STATUS
+  0 done and proved · 1 error · 2 usage · 3 partly done · 4 approval is needed, or the account has drifted`,
+		Args: exact(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			data, err := os.ReadFile(args[0])
+			if err != nil {
+				return fmt.Errorf("read the plan: %w", err)
+			}
+			return a.apply(c.Context(), data, approve, irreversible, wait)
+		},
+	}
+	c.Flags().StringVar(&approve, "approve", "", "the plan's hash, as cordon plan printed it")
+	c.Flags().IntSliceVar(&irreversible, "irreversible", nil, "numbers of steps that cannot be undone and are approved all the same")
+	c.Flags().BoolVar(&wait, "wait", false, "wait for slow evidence too")
+	a.reaches(c)
+	return c
+}
+
+func decodePlan(data []byte) (casefile.Plan, string, error) {
+	var p casefile.Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return p, "", fmt.Errorf("read the plan: %w", err)
+	}
+	return p, casefile.HashBytes(data), nil
+}
+
+// approved compares the hash given, or asks for it.
+func (a *app) approved(hash, given, question string) (how string, err error) {
+	switch {
+	case given == hash:
+		return "flag", nil
+	case given != "":
+		return "", fmt.Errorf("%w: the plan's hash is %s, not %s: the file was changed, or it is another plan", engine.ErrDecision, hash, given)
+	}
+	return "terminal", a.ask(hash, question)
+}
+
+func (a *app) apply(ctx context.Context, data []byte, approve string, irreversible []int, wait bool) error {
+	plan, hash, err := decodePlan(data)
+	if err != nil {
+		return err
+	}
+	how, err := a.approved(hash, approve, fmt.Sprintf("Apply %d steps to account %s", len(plan.Steps), plan.Account))
+	if err != nil {
+		return err
+	}
+	if a.conn.region == "" {
+		a.conn.region = plan.Region
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := a.begin(ctx, plan)
+	if err != nil {
+		return err
+	}
+	e, err := a.engine(c, conn, "apply")
+	if err != nil {
+		return err
+	}
+	e.Irreversible, e.Wait = irreversible, wait
+	workErr := e.Apply(ctx, data, how)
+	return a.outcome(ctx, c, workErr)
+}
+
+// begin makes the case, or opens it where it is there already.
+func (a *app) begin(ctx context.Context, plan casefile.Plan) (*casefile.Case, error) {
+	if !validCase(plan.Case) {
+		return nil, fmt.Errorf("the plan's case %q is no case id", plan.Case)
+	}
+	signer, err := a.signer()
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.store(ctx, plan.Case)
+	if err != nil {
+		return nil, err
+	}
+	meta := casefile.Meta{ID: plan.Case, Created: time.Now().UTC(), Version: version, Simulated: plan.Simulated, Key: signer.VerifierKey()}
+	if err := casefile.CreateCase(ctx, s, meta); err != nil && !errors.Is(err, casefile.ErrExist) {
+		return nil, err
+	}
+	return casefile.OpenCase(ctx, s)
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "resume CASE",
+		Short: "Go on after an interruption, and finish slow evidence",
+		Long: `Goes on with what was approved last, an unfinished release included, wherever it was interrupted, on this machine or
+another. Waits for evidence that takes time.
+
+EXIT STATUS
+  0 done and proved · 1 error · 2 usage · 3 partly done · 4 a decision is needed`,
+		Args: exact(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			kase, conn, err := a.openFor(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			e, err := a.engine(kase, conn, "resume")
+			if err != nil {
+				return err
+			}
+			e.Wait = true
+			return a.outcome(ctx, kase, e.Resume(ctx))
+		},
+	}
+	a.reaches(c)
+	return c
+}
+
+// openFor opens a case and connects to the account and region of its plan.
+func (a *app) openFor(ctx context.Context, id string) (*casefile.Case, *action.AWS, error) {
+	kase, err := a.open(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if kase.Meta.Simulated && a.conn.sim == nil {
+		return nil, nil, fmt.Errorf("case %s is a drill: its account lived in that process and is gone", kase.Meta.ID)
+	}
+	p, err := kase.Progress(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.conn.region == "" {
+		a.conn.region = p.Subject.Region
+	}
+	conn, err := a.connect(ctx)
+	return kase, conn, err
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/spf13/cobra"
+
+	"cordon/internal/action"
+)
+
+// connection is how AWS is reached.
+type connection struct {
+	profile, region, roleARN, externalID, endpoint string
+	sim                                            *action.AWS // set by the drill: the simulated account
+}
+
+// reaches adds the flags of the commands that reach AWS.
+func (a *app) reaches(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&a.conn.profile, "profile", "", "AWS profile")
+	f.StringVar(&a.conn.region, "region", "", "AWS region (default: the finding's)")
+	f.StringVar(&a.conn.roleARN, "role-arn", "", "role to assume in the member account")
+	f.StringVar(&a.conn.externalID, "external-id", "", "external id for --role-arn")
+	f.StringVar(&a.conn.endpoint, "endpoint-url", "", "an emulator's address, for tests; the environment's is ignored")
+}
+
+// connect makes the clients and asks who the caller is. Endpoints from the environment and the configuration
+// file are ignored: on a responder's machine they are a way to send the calls elsewhere.
+func (a *app) connect(ctx context.Context) (*action.AWS, error) {
+	if a.conn.sim != nil {
+		return a.conn.sim, nil
+	}
+	if err := os.Setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"); err != nil {
+		return nil, fmt.Errorf("prepare to reach AWS: %w", err)
+	}
+	opts := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(a.conn.profile)}
+	if a.conn.region != "" {
+		opts = append(opts, config.WithRegion(a.conn.region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return nil, fmt.Errorf("%w: no region: name one with --region", errUsage)
+	}
+	if a.conn.endpoint != "" {
+		cfg.BaseEndpoint = aws.String(a.conn.endpoint)
+	}
+	if a.conn.roleARN != "" {
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), a.conn.roleARN, func(o *stscreds.AssumeRoleOptions) {
+			o.RoleSessionName = "cordon"
+			if a.conn.externalID != "" {
+				o.ExternalID = aws.String(a.conn.externalID)
+			}
+		}))
+	}
+	c := action.Connect(cfg)
+	if err := c.Identify(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/spf13/cobra"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+	"cordon/internal/drill"
+	"cordon/internal/engine"
+)
+
+// drillFlags are what a rehearsal can be given.
+type drillFlags struct {
+	list, keep, release bool
+	latency             time.Duration
+	seed                int64
+	plan                planFlags
+}
+
+func (a *app) drillCommand() *cobra.Command {
+	var d drillFlags
+	c := &cobra.Command{
+		Use:   "drill [SCENARIO]",
+		Short: "Rehearse on a simulated account; no AWS account needed",
+		Long: `Builds an account in memory, attacks it, and answers: triage, plan, apply, evidence, verify, release, report. Nothing
+leaves this machine.
+
+EXIT STATUS
+  0 contained, released and verified · 1 error · 2 usage · 3 partly done: some scenarios lose evidence by design`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if d.list {
+				for _, s := range drill.All() {
+					a.say("%-30s %s", s.Name, s.Summary)
+				}
+				return nil
+			}
+			name := "ec2-cryptominer"
+			if len(args) == 1 {
+				name = args[0]
+			}
+			s, ok := drill.Find(name)
+			if !ok {
+				return fmt.Errorf("%w: there is no scenario %q: cordon drill --list", errUsage, name)
+			}
+			return a.drill(c.Context(), s, d)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&d.list, "list", false, "list the scenarios")
+	f.BoolVar(&d.keep, "keep", false, "keep the case among your cases instead of a temporary folder")
+	f.BoolVar(&d.release, "release", true, "release at the end and compare the account with before")
+	f.DurationVar(&d.latency, "latency", 0, "how long each API call takes, e.g. 100ms")
+	f.Int64Var(&d.seed, "seed", 1, "the scenario's random choices")
+	d.plan.add(c)
+	return c
+}
+
+// rehearsal is a drill under way.
+type rehearsal struct {
+	*app
+	flags drillFlags
+	drill drill.Drill
+	began time.Time
+}
+
+func (a *app) drill(ctx context.Context, s drill.Scenario, d drillFlags) error {
+	if !d.keep {
+		dir, err := os.MkdirTemp("", "cordon-drill-")
+		if err != nil {
+			return fmt.Errorf("make a folder for the drill: %w", err)
+		}
+		a.cases, a.keyFile = filepath.Join(dir, "cases"), filepath.Join(dir, "key")
+	}
+	r := &rehearsal{app: a, flags: d, drill: s.Build(drill.Options{Seed: d.seed, Latency: d.latency}), began: time.Now()}
+	cfg := aws.Config{Region: r.drill.Region}
+	r.drill.World.Attach(&cfg, r.drill.Caller)
+	conn := action.Connect(cfg)
+	if err := conn.Identify(ctx); err != nil {
+		return err
+	}
+	a.conn.sim, a.conn.region = conn, r.drill.Region
+	if !a.json() {
+		a.say("DRILL %s: %s\n", s.Name, s.Summary)
+	}
+	return r.run(ctx)
+}
+
+func (r *rehearsal) run(ctx context.Context) error {
+	data, err := r.planned(ctx)
+	if err != nil {
+		return err
+	}
+	before := r.drill.World.Dump()
+	plan, hash, err := decodePlan(data)
+	if err != nil {
+		return err
+	}
+	kase, err := r.begin(ctx, plan)
+	if err != nil {
+		return err
+	}
+	e, err := r.engine(kase, r.conn.sim, "drill")
+	if err != nil {
+		return err
+	}
+	for _, s := range plan.Steps {
+		if s.Irreversible != "" {
+			e.Irreversible = append(e.Irreversible, s.N)
+		}
+	}
+	r.stage("apply: plan %s, approved by the drill", hash[:12])
+	workErr := e.Apply(ctx, data, "drill")
+	if workErr != nil && !errors.Is(workErr, engine.ErrPartly) {
+		return r.outcome(ctx, kase, workErr)
+	}
+	r.stage("resume: until the slow evidence is there")
+	e.Wait = true
+	if workErr = e.Resume(ctx); workErr != nil && !errors.Is(workErr, engine.ErrPartly) {
+		return r.outcome(ctx, kase, workErr)
+	}
+	if r.flags.release {
+		if err := r.released(ctx, e, kase, before); err != nil {
+			return r.outcome(ctx, kase, err)
+		}
+	}
+	if v := r.drill.World.Violations(); len(v) > 0 {
+		workErr = errors.Join(workErr, fmt.Errorf("the simulated account objects: %s", strings.Join(v, "; ")))
+	}
+	return r.outcome(ctx, kase, workErr)
+}
+
+// planned reads the finding as a file would be, and plans.
+func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "cordon-finding-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the finding: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "finding.json")
+	if err := os.WriteFile(file, r.drill.Finding, 0o600); err != nil {
+		return nil, fmt.Errorf("write the finding: %w", err)
+	}
+	plan, _, err := r.plan(ctx, file, r.flags.plan)
+	if err != nil {
+		return nil, err
+	}
+	plan.Simulated = true
+	if plan.Finding != nil {
+		plan.Finding.Finding.File = "finding.json"
+	}
+	data, _, err := engine.Encode(plan)
+	if err != nil || r.json() {
+		return data, err
+	}
+	return data, r.showPlan(data, "")
+}
+
+// released puts everything back and compares the account with how it was.
+func (r *rehearsal) released(ctx context.Context, e *engine.Engine, kase *casefile.Case, before map[string]any) error {
+	contained, err := r.answer(ctx, kase)
+	if err != nil {
+		return err
+	}
+	if !r.json() {
+		r.showCase(contained)
+	}
+	r.stage("release: everything back, newest first")
+	r.drill.World.AllowDeletes(true)
+	plan, err := e.PlanRelease(ctx)
+	if err != nil {
+		return err
+	}
+	data, _, err := engine.Encode(plan)
+	if err != nil {
+		return err
+	}
+	if err := e.Release(ctx, data, "drill"); err != nil {
+		return err
+	}
+	if !r.json() {
+		r.compare(before, r.drill.World.Dump())
+	}
+	return nil
+}
+
+// compare says what is different from before the answer: evidence, and what the plan said comes back in part.
+func (r *rehearsal) compare(before, after map[string]any) {
+	names := map[string]bool{}
+	for k := range before {
+		names[k] = true
+	}
+	for k := range after {
+		names[k] = true
+	}
+	same := 0
+	for _, k := range slices.Sorted(maps.Keys(names)) {
+		b, was := before[k]
+		a, is := after[k]
+		switch {
+		case !was:
+			r.say("  new since     %s", k)
+		case !is:
+			r.say("  gone since    %s", k)
+		case !reflect.DeepEqual(a, b):
+			r.say("  differs       %s", k)
+		default:
+			same++
+		}
+	}
+	r.say("  as before     %d resources", same)
+}
+
+func (r *rehearsal) stage(format string, args ...any) {
+	if !r.json() {
+		r.say("\n--- %6.2fs  %s", time.Since(r.began).Seconds(), fmt.Sprintf(format, args...))
+	}
+}

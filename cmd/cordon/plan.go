@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+	"cordon/internal/engine"
+	"cordon/internal/finding"
+	"cordon/internal/playbook"
+)
+
+// planFlags are the responder's choices.
+type planFlags struct {
+	out, caseID string
+	tags        []string
+	responder   []string
+	opts        playbook.Options
+}
+
+func (p *planFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&p.out, "out", "", "write the plan to this file")
+	f.StringVar(&p.caseID, "case", "", "the case's id (default: from the finding)")
+	f.BoolVar(&p.opts.CutFirst, "cut-first", false, "contain ahead of the evidence: data is leaving now")
+	f.StringVar(&p.opts.Cut, "cut", "", "stop: stop the instance after the evidence (memory is lost)")
+	f.BoolVar(&p.opts.Standby, "standby", false, "keep it in its Auto Scaling group, in standby, instead of detaching")
+	f.BoolVar(&p.opts.RevokeRole, "revoke-role", false, "cut every session of the role, not this instance's alone")
+	f.BoolVar(&p.opts.ForensicsEgress, "forensics-egress", false, "leave 443 to the VPC's own SSM and S3 endpoints")
+	f.StringVar(&p.opts.Lock, "lock", "governance", "lock the snapshots: governance, compliance or none")
+	f.IntVar(&p.opts.LockDays, "lock-days", 30, "for how many days")
+	f.StringArrayVar(&p.tags, "tag", nil, "key=value added to whatever cordon tags, such as a ticket")
+	f.StringArrayVar(&p.responder, "responder-address", nil, "your own address or network: never denied")
+	f.DurationVar(&p.opts.CaptureDeadline, "capture-deadline", time.Hour, "with --forensics-egress: when the SSM agent's own calls are cut too")
+}
+
+func (p *planFlags) options() (playbook.Options, error) {
+	o := p.opts
+	o.Tags = map[string]string{}
+	for _, t := range p.tags {
+		k, v, ok := strings.Cut(t, "=")
+		if !ok || k == "" || strings.HasPrefix(k, "cordon:") || strings.HasPrefix(k, "aws:") || strings.Contains(t, "\n") {
+			return o, fmt.Errorf("%w: --tag %q is not key=value", errUsage, t)
+		}
+		o.Tags[k] = v
+	}
+	for _, r := range p.responder {
+		prefix, err := netip.ParsePrefix(r)
+		if addr, addrErr := netip.ParseAddr(r); addrErr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return o, fmt.Errorf("%w: --responder-address %q is neither an address nor a network", errUsage, r)
+		}
+		o.Responder = append(o.Responder, prefix)
+	}
+	switch {
+	case o.Cut != "" && o.Cut != "stop":
+		return o, fmt.Errorf("%w: --cut takes stop, not %q", errUsage, o.Cut)
+	case o.Lock != "governance" && o.Lock != "compliance" && o.Lock != "none":
+		return o, fmt.Errorf("%w: --lock takes governance, compliance or none, not %q", errUsage, o.Lock)
+	case o.LockDays < 1 || o.LockDays > 36500:
+		return o, fmt.Errorf("%w: --lock-days takes 1 to 36500", errUsage)
+	}
+	return o, nil
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var p planFlags
+	c := &cobra.Command{
+		Use:   "plan FINDING|RESOURCE",
+		Short: "Look, change nothing, write the plan and show it",
+		Long: `Looks at what the finding names and lists the steps with what each changes, who else is hit and what cannot be put
+back. FINDING is a file or -; RESOURCE is an ARN or kind:id (ec2:i-0abc).
+
+EXIT STATUS
+  0 planned · 1 error, or there is no such resource · 2 usage · 5 no playbook answers`,
+		Args: exact(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			_, data, err := a.plan(c.Context(), args[0], p)
+			if err != nil {
+				return err
+			}
+			return a.showPlan(data, p.out)
+		},
+	}
+	p.add(c)
+	a.reaches(c)
+	return c
+}
+
+// plan makes the plan's bytes, and writes them to --out.
+func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan, []byte, error) {
+	o, err := p.options()
+	if err != nil {
+		return casefile.Plan{}, nil, err
+	}
+	doc, err := a.one(arg)
+	if err != nil {
+		return casefile.Plan{}, nil, err
+	}
+	if a.conn.region == "" && len(doc.Incident.Subjects) > 0 {
+		a.conn.region = doc.Incident.Subjects[0].Region
+	}
+	subjects := answered(doc.Incident)
+	if len(subjects) == 0 {
+		return casefile.Plan{}, nil, fmt.Errorf("%w: nothing was touched", errNoPlaybook)
+	}
+	for _, s := range subjects {
+		if err := finding.CheckID(s); err != nil {
+			return casefile.Plan{}, nil, fmt.Errorf("refuse to plan for %s %q: %w", s.Kind, s.ID, err)
+		}
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return casefile.Plan{}, nil, err
+	}
+	base, err := frame(doc, conn, p.caseID)
+	if err != nil {
+		return base, nil, err
+	}
+	planned := 0
+	for _, s := range subjects {
+		book, ok := playbook.For(s.Playbook)
+		if !ok || !answersKind(book, s.Kind) {
+			base.Unanswered = append(base.Unanswered, s)
+			continue
+		}
+		if s.Account == "" {
+			s.Account = conn.Account
+		}
+		if s.Region == "" {
+			s.Region = conn.Region
+		}
+		if planned == 0 {
+			base.Subject = s
+		}
+		planned++
+		base.Subjects = append(base.Subjects, s)
+		base, err = engine.Plan(ctx, conn.In(s.Region), base, book, playbook.Incident{Subject: s, Finding: doc.Incident}, o)
+		if errors.Is(err, action.ErrGone) {
+			return base, nil, fmt.Errorf("%s %s: nothing was touched: %w", s.Kind, s.ID, err)
+		}
+		if err != nil {
+			return base, nil, err
+		}
+	}
+	if planned == 0 {
+		return base, nil, fmt.Errorf("%w: this version plans for instances alone, and the finding names %s; nothing was touched", errNoPlaybook, kinds(subjects))
+	}
+	data, _, err := engine.Encode(base)
+	if err != nil {
+		return base, nil, err
+	}
+	if p.out != "" {
+		if err := os.WriteFile(p.out, data, 0o600); err != nil {
+			return base, nil, fmt.Errorf("write the plan: %w", err)
+		}
+	}
+	return base, data, nil
+}
+
+func kinds(subjects []casefile.Subject) string {
+	var names []string
+	for _, s := range subjects {
+		names = append(names, string(s.Kind)+" "+s.ID)
+	}
+	return strings.Join(names, ", ")
+}
+
+func answersKind(p playbook.Playbook, k casefile.Kind) bool {
+	for _, x := range p.Kinds {
+		if x == k {
+			return true
+		}
+	}
+	return false
+}
+
+// frame is the plan before its steps: the case, the account, the finding.
+func frame(doc finding.Doc, conn *action.AWS, caseID string) (casefile.Plan, error) {
+	first := answered(doc.Incident)[0]
+	for _, s := range answered(doc.Incident) {
+		if s.Kind == casefile.EC2Instance && s.Account != "" && s.Account != conn.Account {
+			return casefile.Plan{}, fmt.Errorf("the finding is about account %s, the credentials are of account %s (%s): log in to the right account", s.Account, conn.Account, conn.Caller)
+		}
+	}
+	p := casefile.Plan{
+		Format: 1, Kind: casefile.PlanContain, Case: caseID, Account: conn.Account, Region: conn.Region, Partition: conn.Partition,
+		Survives: []string{}, NotCaptured: []string{},
+	}
+	if doc.Raw != nil {
+		i := doc.Incident
+		p.Finding, p.FindingRaw = &i, string(doc.Raw)
+	}
+	if p.Case == "" {
+		p.Case = caseName(conn.Account, first, doc)
+	}
+	if !validCase(p.Case) {
+		return p, fmt.Errorf("%w: %q is no case id", errUsage, p.Case)
+	}
+	return p, nil
+}
+
+// caseName is the same for the same finding, so that two responders meet in one case.
+func caseName(account string, s casefile.Subject, doc finding.Doc) string {
+	name := account + "-" + strings.Map(func(r rune) rune {
+		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-", r) {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(s.ID))
+	if len(name) > 80 {
+		name = name[:80]
+	}
+	if doc.Incident.Finding.ID == "" {
+		return name
+	}
+	return name + "-" + casefile.HashBytes([]byte(doc.Incident.Finding.ID))[:8]
+}
+
+// planAnswer is the plan's JSON for others to build on.
+type planAnswer struct {
+	Hash string `json:"plan"`
+	casefile.Plan
+}
+
+// showPlan shows a plan, or its JSON with the hash beside the members: the file itself holds none.
+func (a *app) showPlan(data []byte, out string) error {
+	p, hash, err := decodePlan(data)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.document(planAnswer{Hash: hash, Plan: p})
+	}
+	if p.Finding != nil {
+		a.showIncident(*p.Finding)
+	}
+	a.say("  subject    %s   account %s   %s", p.Subject.ID, p.Account, p.Subject.Region)
+	a.say("  playbook   %s", p.Subject.Playbook)
+	a.say("  case       %s", p.Case)
+	phase := casefile.Phase("")
+	for _, s := range p.Steps {
+		if s.Phase != phase {
+			phase = s.Phase
+			a.say("\n  %s", strings.ToUpper(string(phase)))
+		}
+		a.showStep(s)
+	}
+	a.say("")
+	for _, s := range p.Steps {
+		if s.Irreversible != "" {
+			a.say("  CANNOT BE UNDONE   step %d: %s (apply needs --irreversible %d)", s.N, s.Irreversible, s.N)
+		}
+	}
+	for _, s := range p.Steps {
+		if s.Partly != "" {
+			a.say("  comes back in part step %d: %s", s.N, s.Partly)
+		}
+	}
+	a.list("will survive", p.Survives)
+	a.list("not captured", p.NotCaptured)
+	a.list("WARNING", p.Warnings)
+	for _, s := range p.Unanswered {
+		a.say("  not answered       %s %s: this version has no %s playbook to plan with", s.Kind, s.ID, s.Playbook)
+	}
+	name := out
+	if name == "" {
+		name = "PLAN (write one with --out)"
+	}
+	if p.Kind == casefile.PlanContain {
+		a.say("\nplan %s\ncordon apply %s --approve %s", hash, name, hash)
+	}
+	return nil
+}
+
+func (a *app) list(title string, lines []string) {
+	for i, l := range lines {
+		if i > 0 {
+			title = ""
+		}
+		a.say("  %-18s %s", title, l)
+	}
+}
+
+func (a *app) showStep(s casefile.Step) {
+	what := s.Action
+	if s.Target.ID != "" {
+		what += "  " + short(s.Target.ID)
+	}
+	a.say("  %2d  %-50s %s", s.N, what, s.Change)
+	for _, i := range s.Impact {
+		a.say("      %-50s ! %s", "", i)
+	}
+}
+
+// short keeps the telling end of an ARN.
+func short(id string) string {
+	if strings.HasPrefix(id, "arn:") {
+		parts := strings.SplitN(id, ":", 6)
+		return parts[len(parts)-1]
+	}
+	return id
+}

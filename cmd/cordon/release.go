@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"cordon/internal/casefile"
+	"cordon/internal/engine"
+)
+
+func (a *app) releaseCommand() *cobra.Command {
+	var approve, out, reason string
+	var leave []int
+	c := &cobra.Command{
+		Use:   "release CASE",
+		Short: "Put back what containment changed (asks at a terminal, or --approve HASH)",
+		Long: `Shows what stands and what would be put back, newest first. What somebody changed meanwhile is reported and never
+overwritten; --leave N leaves such a step as it is, by your decision.
+
+EXIT STATUS
+  0 all is back · 1 error · 2 usage · 3 partly done · 4 approval is needed, or something has drifted`,
+		Args: exact(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			kase, conn, err := a.openFor(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			e, err := a.engine(kase, conn, "release")
+			if err != nil {
+				return err
+			}
+			plan, err := e.PlanRelease(ctx)
+			if err != nil {
+				return err
+			}
+			if len(leave) > 0 {
+				return a.leave(c, e, kase, plan, leave, reason)
+			}
+			data, hash, err := engine.Encode(plan)
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := os.WriteFile(out, data, 0o600); err != nil {
+					return fmt.Errorf("write the release plan: %w", err)
+				}
+			}
+			if approve == "" {
+				if err := a.showPlan(data, out); err != nil {
+					return err
+				}
+				if !a.json() {
+					a.say("\nrelease plan %s\ncordon release %s --approve %s", hash, kase.Meta.ID, hash)
+				}
+			}
+			how, err := a.approved(hash, approve, fmt.Sprintf("Put back %d changes in account %s", len(plan.Steps), plan.Account))
+			if err != nil {
+				return err
+			}
+			return a.outcome(ctx, kase, e.Release(ctx, data, how))
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&approve, "approve", "", "the release plan's hash")
+	f.StringVar(&out, "out", "", "write the release plan to this file")
+	f.IntSliceVar(&leave, "leave", nil, "numbers of the release plan's steps to leave as they are")
+	f.StringVar(&reason, "reason", "", "why, with --leave")
+	a.reaches(c)
+	return c
+}
+
+func (a *app) leave(c *cobra.Command, e *engine.Engine, kase *casefile.Case, plan casefile.Plan, steps []int, reason string) error {
+	if reason == "" {
+		return fmt.Errorf("%w: --leave needs --reason: the journal keeps it", errUsage)
+	}
+	p, err := kase.Progress(c.Context())
+	if err != nil {
+		return err
+	}
+	for _, n := range steps {
+		if n < 1 || n > len(plan.Steps) {
+			return fmt.Errorf("%w: the release plan has no step %d", errUsage, n)
+		}
+		// The release plan lists the changes newest first.
+		if err := e.Leave(c.Context(), p.Changes[len(p.Changes)-n], reason); err != nil {
+			return err
+		}
+	}
+	return a.outcome(c.Context(), kase, nil)
+}

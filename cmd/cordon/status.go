@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"cordon/internal/casefile"
+	"cordon/internal/engine"
+	"cordon/internal/report"
+)
+
+// caseAnswer is what apply, respond, resume, release, status and drill answer in JSON.
+type caseAnswer struct {
+	Case        string                `json:"case"`
+	Simulated   bool                  `json:"simulated"`
+	State       casefile.CaseState    `json:"state"`
+	ContainedMS *int64                `json:"contained_after_ms"`
+	IsolatedMS  *int64                `json:"isolated_after_ms"`
+	Head        string                `json:"head"`
+	Steps       []casefile.StepStatus `json:"steps"`
+	Loss        []casefile.Loss       `json:"loss"`
+	Survives    []string              `json:"survives"`
+	NotCaptured []string              `json:"not_captured"`
+	Report      string                `json:"report"`
+	Verified    bool                  `json:"verified"`
+}
+
+// outcome writes the report, verifies the case up to its own head and shows where it stands; workErr decides
+// the exit status.
+func (a *app) outcome(ctx context.Context, c *casefile.Case, workErr error) error {
+	ctx = context.WithoutCancel(ctx)
+	if len(c.Entries()) == 0 {
+		return workErr
+	}
+	answer, err := a.answer(ctx, c)
+	if err != nil {
+		return errors.Join(workErr, err)
+	}
+	if a.json() {
+		return errors.Join(workErr, a.document(answer))
+	}
+	a.showCase(answer)
+	return workErr
+}
+
+func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) {
+	p, err := c.Progress(ctx)
+	if err != nil {
+		return caseAnswer{}, err
+	}
+	answer := caseAnswer{
+		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Head: p.Head.String(),
+		Steps: p.Steps, Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
+	}
+	answer.Verified = casefile.Verify(ctx, c.Store, casefile.VerifyOptions{Head: answer.Head}).OK
+	answer.Report, err = a.saveReport(ctx, c, "")
+	return answer, err
+}
+
+// saveReport writes the report into the case's folder, or beside the user's state for a case on S3.
+func (a *app) saveReport(ctx context.Context, c *casefile.Case, dir string) (string, error) {
+	r, err := report.Build(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if dir == "" {
+		dir = filepath.Join(c.Store.Location(), "report")
+	}
+	if strings.HasPrefix(c.Store.Location(), "s3://") && strings.HasPrefix(dir, "s3:") {
+		state, err := stateFolder()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(state, "reports", c.Meta.ID)
+	}
+	return report.Save(ctx, r, dir)
+}
+
+func (a *app) showCase(c caseAnswer) {
+	simulated := ""
+	if c.Simulated {
+		simulated = "   SIMULATED"
+	}
+	a.say("case %s   %s%s", c.Case, c.State, simulated)
+	for _, s := range c.Steps {
+		note := ""
+		if s.Error != "" {
+			note = "   " + s.Error
+		}
+		if s.Partly != "" {
+			note = "   back in part: " + s.Partly
+		}
+		a.say("  %2d  %-8s %-28s %s%s", s.N, s.State, s.Action, short(s.Target.ID), note)
+	}
+	if c.IsolatedMS != nil {
+		a.say("  isolated     proved %.2f s after approval", float64(*c.IsolatedMS)/1000)
+	}
+	if c.ContainedMS != nil {
+		a.say("  contained    proved %.2f s after approval", float64(*c.ContainedMS)/1000)
+	}
+	for _, l := range c.Loss {
+		a.say("  LOST         %s of %s: %s", l.Name, l.Target.ID, l.Reason)
+	}
+	a.list("will survive", c.Survives)
+	a.list("not captured", c.NotCaptured)
+	verified := "the journal does NOT verify: cordon verify " + c.Case
+	if c.Verified {
+		verified = "intact"
+	}
+	a.say("  journal      %s, head %s", verified, c.Head)
+	a.say("  report       %s", c.Report)
+	for _, s := range c.Steps {
+		if s.State == casefile.Waiting || s.State == casefile.Failed || s.State == casefile.Skipped {
+			a.say("  next         cordon resume %s", c.Case)
+			break
+		}
+	}
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "status [CASE]",
+		Short: "Where a case stands; without CASE, which cases there are",
+		Long: `Reads the journal; reaches AWS only for a case on S3.
+
+EXIT STATUS
+  0 contained or released, nothing missing · 1 error · 3 something is not done, or lost · 4 a decision is needed`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.listCases(c.Context())
+			}
+			kase, err := a.open(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.outcome(c.Context(), kase, standing(c.Context(), kase))
+		},
+	}
+	a.reaches(c)
+	return c
+}
+
+// standing turns where a case stands into the error of the exit status.
+func standing(ctx context.Context, c *casefile.Case) error {
+	p, err := c.Progress(ctx)
+	if err != nil {
+		return err
+	}
+	open, drift := 0, 0
+	for _, s := range p.Steps {
+		switch s.State {
+		case casefile.Done, casefile.Undone:
+		case casefile.Drift:
+			drift++
+		default:
+			open++
+		}
+	}
+	switch {
+	case drift > 0:
+		return fmt.Errorf("%w: %d steps have drifted", engine.ErrDecision, drift)
+	case p.State != casefile.Released && open > 0:
+		return fmt.Errorf("%w: %d steps are not done", engine.ErrPartly, open)
+	case len(p.Loss) > 0:
+		return fmt.Errorf("%w: %d lines in the loss ledger", engine.ErrPartly, len(p.Loss))
+	}
+	return nil
+}
+
+func (a *app) listCases(ctx context.Context) error {
+	root, err := a.casesRoot()
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(root, "s3://") {
+		return fmt.Errorf("%w: name the case: cases on S3 are not listed", errUsage)
+	}
+	dirs, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("list the cases: %w", err)
+	}
+	type line struct {
+		Case  string             `json:"case"`
+		State casefile.CaseState `json:"state,omitempty"`
+		Error string             `json:"error,omitempty"`
+	}
+	lines := []line{}
+	for _, d := range dirs {
+		l := line{Case: d.Name()}
+		kase, err := casefile.OpenCase(ctx, casefile.NewDir(filepath.Join(root, d.Name())))
+		if err == nil {
+			var p casefile.Progress
+			p, err = kase.Progress(ctx)
+			l.State = p.State
+		}
+		if err != nil {
+			l.Error = err.Error()
+		}
+		lines = append(lines, l)
+	}
+	if a.json() {
+		return a.document(map[string]any{"cases": lines})
+	}
+	for _, l := range lines {
+		a.say("%-60s %s%s", l.Case, l.State, l.Error)
+	}
+	if len(lines) == 0 {
+		a.say("no cases in %s", root)
+	}
+	return nil
+}
+
+func (a *app) reportCommand() *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "report CASE",
+		Short: "Write the case's report: HTML, Markdown and JSON",
+		Args:  exact(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			kase, err := a.open(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			path, err := a.saveReport(c.Context(), kase, out)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.document(map[string]string{"case": kase.Meta.ID, "report": path})
+			}
+			a.say("%s", path)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&out, "out", "", "the folder to write to (default: report/ in the case)")
+	a.reaches(c)
+	return c
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var o casefile.VerifyOptions
+	c := &cobra.Command{
+		Use:   "verify CASE",
+		Short: "Check a case offline: signatures, chain, evidence",
+		Long: `Needs nothing but the case. Without --head or --key from outside, a cut tail and a case forged whole cannot be seen,
+and the answer says "unanchored".
+
+EXIT STATUS
+  0 intact · 1 broken, or it could not be read · 2 usage`,
+		Args: exact(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := a.store(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			v := casefile.Verify(c.Context(), s, o)
+			if a.json() {
+				if err := a.document(v); err != nil {
+					return err
+				}
+			} else {
+				a.say("%s", v.Summary)
+				for _, p := range v.Problems {
+					a.say("  %s", p)
+				}
+			}
+			if !v.OK {
+				return fmt.Errorf("%s does not verify", args[0])
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&o.Head, "head", "", "the head known from outside, SEQ:HASH or HASH")
+	c.Flags().StringArrayVar(&o.Keys, "key", nil, "a verifier key known from outside; no other is trusted then")
+	a.reaches(c)
+	return c
+}
