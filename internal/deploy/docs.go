@@ -95,6 +95,7 @@ func playbooksPage() string {
 				fmt.Fprintf(&b, "| %s | [%s](actions.md#%s) | %s | %s |\n", phase, a.Name, a.Name, cell(a.Summary), release(a))
 			}
 		}
+		fmt.Fprintf(&b, "\nRead while planning, beyond what the actions read: %s\n", code(p.Reads))
 	}
 	return b.String()
 }
@@ -102,7 +103,9 @@ func playbooksPage() string {
 func actionsPage() string {
 	var b strings.Builder
 	b.WriteString("# Actions\n\n" + generated)
-	b.WriteString("What cordon can do in an account. It calls nothing that is not listed here: the guard refuses any other operation before it is sent.\n")
+	b.WriteString("What cordon can do in an account. Beyond it there are what a playbook reads while planning (see [playbooks](playbooks.md)), " +
+		code(action.IdentityOps) + " to know who it is, and for a case on S3 " + code(action.CaseStoreReads.Plus(action.CaseStoreWrites)) +
+		". The guard refuses any other operation before it is sent.\n")
 	for _, a := range action.All {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", a.Name, a.Summary)
 		fmt.Fprintf(&b, "- phase: %s; target: %s\n", a.Phase, a.Target)

@@ -1,0 +1,141 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"cordon/internal/action"
+	"cordon/internal/awssim"
+	"cordon/internal/casefile"
+	"cordon/internal/deploy"
+	"cordon/internal/drill"
+	"cordon/internal/engine"
+	"cordon/internal/finding"
+	"cordon/internal/playbook"
+)
+
+// choices are what a responder may ask for, so that together they reach every step of the playbook.
+var choices = []playbook.Options{
+	{},
+	{CutFirst: true, Standby: true, RevokeRole: true, Cut: "stop"},
+	{ForensicsEgress: true, Lock: "compliance", LockDays: 1, Tags: map[string]string{"cordon:case": "x", "ticket": "IR-1"}},
+}
+
+// TestCallsAgainstPolicy answers every drill in every way and puts everything back. What was called is what the
+// policy grants: nothing that is missing, nothing that no run needs.
+func TestCallsAgainstPolicy(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: every drill in every way is left out of a short run")
+	}
+	var contained, all []action.Op
+	for _, scenario := range drill.All() {
+		for i, o := range choices {
+			synctest.Test(t, func(t *testing.T) {
+				applied, whole := answer(t, scenario, int64(i), o)
+				contained, all = append(contained, applied...), append(all, whole...)
+			})
+		}
+	}
+	check(t, "contain", contained, deploy.PolicyOptions{})
+	check(t, "contain and release", all, deploy.PolicyOptions{Release: true})
+}
+
+func check(t *testing.T, what string, calls []action.Op, o deploy.PolicyOptions) {
+	t.Helper()
+	docs, err := deploy.Policy(playbook.EC2, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unused, missing, err := deploy.Compare(calls, docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %d calls, unused %d, missing %d", what, len(calls), len(unused), len(missing))
+	if len(unused) > 0 {
+		t.Errorf("%s: granted and never needed: %v", what, unused)
+	}
+	if len(missing) > 0 {
+		t.Errorf("%s: needed and not granted: %v", what, missing)
+	}
+}
+
+// answer plans, applies and releases, and lists what was called until the end of each of the last two.
+func answer(t *testing.T, s drill.Scenario, seed int64, o playbook.Options) (applied, whole []action.Op) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := s.Build(drill.Options{Seed: seed})
+	d.World.Suspect(d.Instance)
+	d.World.AddImage(d.Region, awssim.Image{Name: "made of the suspect", SourceInstance: d.Instance})
+	cfg := aws.Config{Region: d.Region}
+	d.World.Attach(&cfg, d.Caller)
+	conn := action.Connect(cfg)
+	must(t, s.Name+": identify", conn.Identify(ctx))
+	docs, _, err := finding.ReadAll("finding.json", bytes.NewReader(d.Finding))
+	must(t, s.Name+": read the finding", err)
+	incident := docs[0].Incident
+	subject := incident.Subjects[slices.IndexFunc(incident.Subjects, func(x casefile.Subject) bool { return x.Kind == casefile.EC2Instance })]
+	base := casefile.Plan{
+		Format: 1, Kind: casefile.PlanContain, Case: "case-1", Simulated: true, Account: conn.Account, Region: d.Region,
+		Partition: conn.Partition, Subject: subject, Finding: &incident, FindingRaw: string(d.Finding),
+	}
+	plan, err := engine.Plan(ctx, conn, base, playbook.EC2, playbook.Incident{Subject: subject, Finding: incident}, o)
+	must(t, s.Name+": plan", err)
+	e := openCase(t, ctx, conn)
+	for _, step := range plan.Steps {
+		if step.Irreversible != "" {
+			e.Irreversible = append(e.Irreversible, step.N)
+		}
+	}
+	data, _, err := engine.Encode(plan)
+	must(t, s.Name+": encode the plan", err)
+	if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, engine.ErrPartly) {
+		t.Fatalf("%s: apply: %v", s.Name, err)
+	}
+	applied = ops(d.World.Calls())
+	d.World.AllowDeletes(true)
+	back, err := e.PlanRelease(ctx)
+	must(t, s.Name+": plan the release", err)
+	data, _, err = engine.Encode(back)
+	must(t, s.Name+": encode the release", err)
+	if err := e.Release(ctx, data, "flag"); err != nil && !errors.Is(err, engine.ErrPartly) && !errors.Is(err, engine.ErrDecision) {
+		t.Fatalf("%s: release: %v", s.Name, err)
+	}
+	return applied, ops(d.World.Calls())
+}
+
+func openCase(t *testing.T, ctx context.Context, conn *action.AWS) *engine.Engine {
+	store := casefile.NewMem()
+	signer, err := casefile.NewSigner("cordon-test", rand.Reader)
+	must(t, "make a key", err)
+	meta := casefile.Meta{Format: 1, ID: "case-1", Simulated: true, Created: time.Now().UTC(), Version: "test", Key: signer.VerifierKey()}
+	must(t, "create the case", casefile.CreateCase(ctx, store, meta))
+	kase, err := casefile.OpenCase(ctx, store)
+	must(t, "open the case", err)
+	return &engine.Engine{
+		AWS: conn, Case: kase, Signer: signer, Person: "ann", Wait: true,
+		Session: casefile.SessionBody{Version: "test", Binary: "test", Command: "test"},
+	}
+}
+
+func ops(calls []awssim.Call) []action.Op {
+	var all []action.Op
+	for _, c := range calls {
+		all = append(all, action.Op{Service: c.Service, Name: c.Operation})
+	}
+	return all
+}
+
+func must(t *testing.T, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
