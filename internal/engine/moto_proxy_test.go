@@ -362,3 +362,14 @@ func (p *proxy) sent(operation string) []call {
 	}
 	return found
 }
+
+// counts is how often each operation came so far.
+func (p *proxy) counts() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := map[string]int{}
+	for _, c := range p.calls {
+		n[c.operation]++
+	}
+	return n
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"maps"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,12 +31,16 @@ type incident struct {
 	store  casefile.Store
 	plan   casefile.Plan
 	data   []byte
+	built  map[string]int // calls of each operation before cordon made any
 }
 
 // respond plans for the instance and opens a case.
 func (a *account) respond(o playbook.Options, addresses ...string) *incident {
 	a.t.Helper()
-	r := &incident{account: a, conn: action.Connect(a.cfg), store: casefile.NewDir(a.t.TempDir() + "/case")}
+	r := &incident{account: a, conn: action.Connect(a.cfg), store: casefile.NewDir(filepath.Join(a.t.TempDir(), "case")), built: a.proxy.counts()}
+	if a.bucket != "" {
+		r.store = casefile.NewS3(action.CaseStore(r.conn), a.bucket, "cases/case-1")
+	}
 	if err := r.conn.Identify(a.ctx); err != nil {
 		a.t.Fatal(err)
 	}
@@ -127,10 +132,25 @@ func (a *account) same(before state) {
 // TestOverHTTP answers an incident in an account that is not cordon's own simulation, over the wire.
 func TestOverHTTP(t *testing.T) {
 	moto := startMoto(t)
-	t.Run("an instance with everything around it", func(t *testing.T) { furnished(t, newAccount(t, moto)) })
+	for _, c := range []struct {
+		name string
+		test func(*account)
+	}{
+		{"an instance with everything around it", furnished},
+		{"an instance with nothing, the case in a bucket", bare},
+		{"a stop, the whole role, standby and no lock", (*account).choices},
+		{"a spot instance", (*account).spot},
+		{"a stopped instance", (*account).stopped},
+		{"443 left open to the VPC's endpoints", (*account).forensics},
+		{"an account that drifts from the plan", (*account).drifts},
+		{"an owner who meddles before the release", (*account).meddled},
+		{"a terminated instance and an unknown one", (*account).gone},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(newAccount(t, moto)) })
+	}
 }
 
-func furnished(t *testing.T, a *account) {
+func furnished(a *account) {
 	a.findImage()
 	a.network()
 	a.identity()
@@ -146,7 +166,7 @@ func furnished(t *testing.T, a *account) {
 	}
 	before := a.look()
 	if len(before.Interfaces) != 2 || len(before.Deleted) != 2 || len(before.Targets) != 1 || before.Member != "InService" || before.Address == "" || before.Shutdown != "terminate" || before.Profile != a.profileARN {
-		t.Fatalf("the account was not built as meant: %s", before)
+		a.t.Fatalf("the account was not built as meant: %s", before)
 	}
 	r := a.respond(playbook.Options{Tags: map[string]string{"ticket": "IR-7"}}, accused, "2001:db8:1::5", "10.20.1.1", "169.254.169.254")
 	a.same(before)
@@ -159,6 +179,7 @@ func furnished(t *testing.T, a *account) {
 	r.release()
 	a.same(before)
 	r.evidenceStays()
+	r.sentRight()
 }
 
 // isolated: every interface has the quarantine group and no other, and that group has no rule.

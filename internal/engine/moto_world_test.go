@@ -100,6 +100,7 @@ type account struct {
 	role, profile, profileARN      string
 	group, classic, targets        string
 	allocation                     string
+	bucket                         string // of the case; "" keeps it in a folder
 }
 
 // newAccount empties moto and connects to it through a proxy of the test's own.
@@ -180,7 +181,7 @@ func (a *account) identity() {
 
 // launch starts an instance through NetworkInterfaces: moto adds the groups of RunInstances' SecurityGroupIds to
 // whatever an interface is put into later.
-func (a *account) launch(profile string) string {
+func (a *account) launch(profile string, changes ...func(*ec2.RunInstancesInput)) string {
 	a.t.Helper()
 	in := &ec2.RunInstancesInput{
 		ImageId: aws.String(a.image), InstanceType: ec2types.InstanceTypeT3Micro, MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
@@ -192,6 +193,9 @@ func (a *account) launch(profile string) string {
 	}
 	if profile != "" {
 		in.IamInstanceProfile = &ec2types.IamInstanceProfileSpecification{Name: aws.String(profile)}
+	}
+	for _, change := range changes {
+		change(in)
 	}
 	out := must(a.ec2.RunInstances(a.ctx, in))(a)
 	return aws.ToString(out.Instances[0].InstanceId)
