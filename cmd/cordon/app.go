@@ -38,14 +38,27 @@ type app struct {
 
 func (a *app) json() bool { return a.output == "json" }
 
-// say prints one line for people. Everything in it is escaped.
+// say prints a line for people. What is put into the format is escaped, the format itself is ours.
 func (a *app) say(format string, args ...any) {
-	fmt.Fprintln(a.stdout, report.Escape(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.stdout, format+"\n", escaped(args)...)
 }
 
 // tell prints progress.
 func (a *app) tell(format string, args ...any) {
-	fmt.Fprintln(a.stderr, report.Escape(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(a.stderr, format+"\n", escaped(args)...)
+}
+
+func escaped(args []any) []any {
+	safe := make([]any, len(args))
+	for i, x := range args {
+		switch v := x.(type) {
+		case int, int64, float64:
+			safe[i] = v
+		default:
+			safe[i] = report.Escape(fmt.Sprint(v))
+		}
+	}
+	return safe
 }
 
 func (a *app) document(v any) error {

@@ -85,7 +85,7 @@ func (a *app) drill(ctx context.Context, s drill.Scenario, d drillFlags) error {
 		}
 		a.cases, a.keyFile = filepath.Join(dir, "cases"), filepath.Join(dir, "key")
 	}
-	r := &rehearsal{app: a, flags: d, drill: s.Build(drill.Options{Seed: d.seed, Latency: d.latency}), began: time.Now()}
+	r := &rehearsal{app: a, flags: d, drill: s.Build(drill.Options{Seed: d.seed, Latency: d.latency, Speed: 20}), began: time.Now()}
 	cfg := aws.Config{Region: r.drill.Region}
 	r.drill.World.Attach(&cfg, r.drill.Caller)
 	conn := action.Connect(cfg)

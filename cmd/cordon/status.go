@@ -70,7 +70,7 @@ func (a *app) saveReport(ctx context.Context, c *casefile.Case, dir string) (str
 		return "", err
 	}
 	if dir == "" {
-		dir = filepath.Join(c.Store.Location(), "report")
+		dir = c.Store.Location()
 	}
 	if strings.HasPrefix(c.Store.Location(), "s3://") && strings.HasPrefix(dir, "s3:") {
 		state, err := stateFolder()
@@ -78,6 +78,9 @@ func (a *app) saveReport(ctx context.Context, c *casefile.Case, dir string) (str
 			return "", err
 		}
 		dir = filepath.Join(state, "reports", c.Meta.ID)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make the report's folder: %w", err)
 	}
 	return report.Save(ctx, r, dir)
 }
@@ -94,7 +97,7 @@ func (a *app) showCase(c caseAnswer) {
 			note = "   " + s.Error
 		}
 		if s.Partly != "" {
-			note = "   back in part: " + s.Partly
+			note = "   " + s.Partly
 		}
 		a.say("  %2d  %-8s %-28s %s%s", s.N, s.State, s.Action, short(s.Target.ID), note)
 	}
@@ -239,7 +242,7 @@ func (a *app) reportCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&out, "out", "", "the folder to write to (default: report/ in the case)")
+	c.Flags().StringVar(&out, "out", "", "the folder to write to (default: the case's own)")
 	a.reaches(c)
 	return c
 }

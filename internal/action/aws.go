@@ -99,16 +99,16 @@ func (c *AWS) In(region string) *AWS {
 	return there
 }
 
-// limits holds a token bucket per service for reads and for changes, below what AWS grants an account, so that
-// the owner's own automation keeps its share.
+// limits holds a token bucket per operation, as AWS keeps them, a little smaller, so that the owner's own
+// automation keeps its share.
 type limits struct {
 	mu      sync.Mutex
-	buckets map[string]*rate.Limiter
+	buckets map[Op]*rate.Limiter
 }
 
-func newLimits() *limits { return &limits{buckets: map[string]*rate.Limiter{}} }
+func newLimits() *limits { return &limits{buckets: map[Op]*rate.Limiter{}} }
 
-// pace is requests a second and burst. EC2's figures are those of
+// pace is requests a second and burst of one operation. EC2's figures are those of
 // docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (non-mutating 100 and 20, mutating 50 and 5);
 // the other services publish none that can be relied on, so a modest rate is kept and throttles are retried.
 var paces = map[string]struct{ reads, writes [2]int }{
@@ -117,18 +117,17 @@ var paces = map[string]struct{ reads, writes [2]int }{
 	"":    {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
 }
 
-func (l *limits) wait(ctx context.Context, service string, writes bool) error {
-	return l.bucket(service, writes).Wait(ctx)
+func (l *limits) wait(ctx context.Context, o Op, writes bool) error {
+	return l.bucket(o, writes).Wait(ctx)
 }
 
-func (l *limits) bucket(service string, writes bool) *rate.Limiter {
-	key := fmt.Sprintf("%s/%t", service, writes)
+func (l *limits) bucket(o Op, writes bool) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b, ok := l.buckets[key]; ok {
+	if b, ok := l.buckets[o]; ok {
 		return b
 	}
-	p, ok := paces[service]
+	p, ok := paces[o.Service]
 	if !ok {
 		p = paces[""]
 	}
@@ -137,7 +136,7 @@ func (l *limits) bucket(service string, writes bool) *rate.Limiter {
 		pair = p.writes
 	}
 	b := rate.NewLimiter(rate.Limit(pair[0]), pair[1])
-	l.buckets[key] = b
+	l.buckets[o] = b
 	return b
 }
 

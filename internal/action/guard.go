@@ -93,7 +93,7 @@ func (l *limits) once(ctx context.Context, in middleware.FinalizeInput, next mid
 	o := Op{Service: l.service(ctx), Name: awsmiddleware.GetOperationName(ctx)}
 	s, _ := ctx.Value(scopeKey{}).(scope)
 	writes := s.writes.Has(o)
-	if err := l.wait(ctx, o.Service, writes); err != nil {
+	if err := l.wait(ctx, o, writes); err != nil {
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 	}
 	out, md, err := next.HandleFinalize(ctx, in)

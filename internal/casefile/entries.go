@@ -88,6 +88,7 @@ type UndoneBody struct {
 	Sent     bool            `json:"sent"`
 	Observed json.RawMessage `json:"observed,omitempty"`
 	Partly   string          `json:"partly,omitempty"`
+	Kept     string          `json:"kept,omitempty"` // why nothing was put back: evidence stays, or the step gave back itself
 	Calls    []Operation     `json:"calls,omitempty"`
 }
 

@@ -42,7 +42,7 @@ type StepStatus struct {
 	Ended   string    `json:"ended,omitempty"`
 	Error   string    `json:"error,omitempty"`
 	Undone  string    `json:"undone,omitempty"` // when release put it back
-	Partly  string    `json:"partly,omitempty"` // what release could not put back whole
+	Partly  string    `json:"partly,omitempty"` // what release did not put back whole, and why
 
 	doneAt time.Time
 }
@@ -294,6 +294,8 @@ func stepStatus(s Step, l *StepLog, run int) StepStatus {
 	}
 	st.Started, st.Ended, st.doneAt = stamp(l.Started), stamp(l.Ended), l.DoneAt
 	switch {
+	case l.Undone != nil && l.Undone.Kept != "":
+		st.State, st.Partly = Done, l.Undone.Kept
 	case l.Undone != nil && !l.Stands:
 		st.State, st.Undone, st.Partly = Undone, stamp(l.Ended), l.Undone.Partly
 	case l.Drifted != nil:

@@ -41,6 +41,9 @@ func newEstate(o Options, region string, change ...func(*awssim.Options)) *estat
 	if o.Latency > 0 {
 		options.Latency = func(string, string) time.Duration { return o.Latency }
 	}
+	if o.Speed > 0 {
+		options.Duration = func(_ string, usual time.Duration) time.Duration { return time.Duration(float64(usual) / o.Speed) }
+	}
 	for _, f := range change {
 		f(&options)
 	}

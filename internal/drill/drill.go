@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// Seed makes every identifier the same again.
 	Seed int64
+	// Speed divides how long AWS's own slow work takes (a snapshot, a detachment); 0 means as long as usual.
+	Speed float64
 	// Latency is slept before each answer.
 	Latency time.Duration
 	// Now is AWS's clock; nil means time.Now.

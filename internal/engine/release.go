@@ -200,8 +200,14 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	rec := &action.Recorder{}
 	ended := casefile.UndoneBody{Run: ch.Intent.Run, Release: hash, Observed: now}
 	switch what {
-	case already, keeps:
+	case already:
 		return casefile.Undone, "", e.undone(ctx, ch, ended)
+	case keeps:
+		ended.Kept = "kept by release: nothing to put back"
+		if a.Evidence {
+			ended.Kept = "kept by release: evidence"
+		}
+		return casefile.Done, ended.Kept, e.undone(ctx, ch, ended)
 	case drifted:
 		body := casefile.DriftBody{Run: ch.Intent.Run, Expected: ch.After, Observed: now, Reason: reason}
 		_, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryDrift, Plan: ch.Plan, Step: ch.Step, Body: body}, nil)
