@@ -3,6 +3,7 @@ package action
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -290,4 +291,33 @@ func TestImpactOnBalancers(t *testing.T) {
 			t.Errorf("%v: %q", n, got)
 		}
 	}
+}
+
+func TestDeniesGoBothWays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := trial{setup: withACL}.stage(t, 0)
+		var before int
+		acl := func() *awssim.NetworkACL {
+			var found *awssim.NetworkACL
+			s.world.Do(func(a *awssim.Account) { found = a.Region(simWorld).NetworkACLs["acl-00000000000000001"] })
+			return found
+		}
+		before = len(acl().Entries)
+		s.bringAll([]trialStep{{DenyAddresses, part(casefile.NetworkACL, "acl-00000000000000001"), map[string]string{"addresses": "203.0.113.9\n2001:db8::9"}}})
+		first := map[string]int32{}
+		for _, e := range acl().Entries {
+			key := fmt.Sprintf("%s%s out=%t %s", e.CIDR, e.IPv6CIDR, e.Egress, e.Action)
+			if e.Protocol == "-1" {
+				first[key] = e.Number
+			}
+		}
+		for _, want := range []string{"203.0.113.9/32 out=false deny", "203.0.113.9/32 out=true deny", "2001:db8::9/128 out=false deny", "2001:db8::9/128 out=true deny"} {
+			if n := first[want]; n == 0 || n >= 100 {
+				t.Errorf("%s has rule number %d", want, n)
+			}
+		}
+		if made := len(acl().Entries) - before; made != 3 { // the owner's own deny serves for one direction of one address
+			t.Errorf("%d entries were made", made)
+		}
+	})
 }

@@ -22,7 +22,7 @@ type trial struct {
 	name  string
 	setup func(w *awssim.World)
 	steps []trialStep
-	// comesBack lists the resources that are not as before after the undo: what the action declares as Partly.
+	// differs tells the resources that need not be as before after the undo: what the action declares as Partly.
 	differs func(key string) bool
 }
 

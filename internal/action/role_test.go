@@ -187,6 +187,21 @@ func TestPolicyThatDoesNotFitIsNotSent(t *testing.T) {
 	})
 }
 
+// Tightening the deny replaces cordon's own policy, whose size is no longer needed then.
+func TestOwnPolicyIsNotCountedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := trial{setup: twoHosts}.stage(t, 0)
+		own := visible(DenySessionPolicy(roleID, suspect, true))
+		frame := `{"Version":"2012-10-17","Statement":[{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+		filler := strings.Replace(frame, `"Sid":"`, `"Sid":"`+strings.Repeat("x", roleQuota-visible(frame)-own-100), 1)
+		s.world.Do(func(a *awssim.Account) { a.IAM.Roles["web-app"].Inline = map[string]string{"big": filler} })
+		s.bringAll([]trialStep{
+			{DenyInstanceSession, webRole(), map[string]string{"role_id": roleID, "ssm": "keep"}},
+			{DenyInstanceSession, webRole(), map[string]string{"role_id": roleID}},
+		})
+	})
+}
+
 // White space does not count: a policy that is mostly white space leaves room.
 func TestWhiteSpaceIsNoSize(t *testing.T) {
 	if n := visible("{ \"a\" :\n\t[ ] }"); n != 8 {
