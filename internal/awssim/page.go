@@ -18,10 +18,12 @@ func page[T any](r *Request, items []T, id func(T) string, limit *int32, token *
 		if !ok {
 			return nil, nil, invalidToken(r)
 		}
-		n, found := slices.BinarySearchFunc(items, last, func(item T, last string) int { return strings.Compare(id(item), last) })
-		if found {
-			n++
-		}
+		n, _ := slices.BinarySearchFunc(items, last, func(item T, last string) int {
+			if id(item) > last {
+				return 1
+			}
+			return -1 // the first item past the last one: a page always gets further
+		})
 		items = items[n:]
 	}
 	size := r.World.options.PageSize
