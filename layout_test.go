@@ -39,7 +39,6 @@ var layout = map[string][]string{
 
 // besides are the packages outside the table, each with its reason.
 var besides = map[string]string{
-	"cordon/internal/keep": "holds the modules of go.mod that no package imports yet",
 }
 
 // pure packages touch neither the SDK nor the network nor the clock, so that a case can be read and checked by

@@ -40,7 +40,7 @@ leaves this machine.
 
 EXIT STATUS
   0 contained, released and verified · 1 error · 2 usage · 3 partly done: some scenarios lose evidence by design`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if d.list {
 				for _, s := range drill.All() {

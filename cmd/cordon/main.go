@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -55,9 +56,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errSaid) {
-		fmt.Fprintln(stderr, "cordon: "+report.Escape(err.Error()))
+		fmt.Fprintln(stderr, "cordon: "+lines(err))
 	}
 	return status(err)
+}
+
+// lines escapes an error for the terminal and keeps the line breaks that cordon's own errors are made of.
+func lines(err error) string {
+	parts := strings.Split(err.Error(), "\n")
+	for i, p := range parts {
+		parts[i] = report.Escape(p)
+	}
+	return strings.Join(parts, "\n")
 }
 
 // status picks the exit status. Where several hold: 2, 1, 4, 3, 5.
@@ -89,6 +99,13 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%w: there is no command %q (see cordon --help)", errUsage, args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		Long: `cordon answers one question for whoever is on call when something in an AWS account is compromised: what do I
 do now, in which order, without destroying the evidence and without breaking what cannot be put back?
 
@@ -102,6 +119,12 @@ EXIT STATUS
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	f := root.PersistentFlags()
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.output != "text" && a.output != "json" {
+			return fmt.Errorf("%w: -o takes text or json, not %q", errUsage, a.output)
+		}
+		return nil
+	}
 	f.StringVarP(&a.output, "output", "o", "text", "text or json")
 	f.StringVar(&a.cases, "cases", "", "where cases live: a folder or s3://bucket/prefix (default $CORDON_CASES, then the user's state folder)")
 	f.StringVar(&a.keyFile, "key-file", "", "the key that signs the journal (default: in the user's state folder, made on first use)")
@@ -117,6 +140,15 @@ EXIT STATUS
 func exact(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := cobra.ExactArgs(n)(c, args); err != nil {
+			return fmt.Errorf("%w: %w (see cordon %s --help)", errUsage, err, c.Name())
+		}
+		return nil
+	}
+}
+
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := cobra.MaximumNArgs(n)(c, args); err != nil {
 			return fmt.Errorf("%w: %w (see cordon %s --help)", errUsage, err, c.Name())
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,8 +112,8 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 		a.conn.region = doc.Incident.Subjects[0].Region
 	}
 	subjects := answered(doc.Incident)
-	if len(subjects) == 0 {
-		return casefile.Plan{}, nil, fmt.Errorf("%w: nothing was touched", errNoPlaybook)
+	if !slices.ContainsFunc(subjects, planned) {
+		return casefile.Plan{}, nil, fmt.Errorf("%w: this version plans for instances alone, and this names %s; nothing was touched", errNoPlaybook, kinds(subjects))
 	}
 	for _, s := range subjects {
 		if err := finding.CheckID(s); err != nil {
@@ -127,23 +128,21 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 	if err != nil {
 		return base, nil, err
 	}
-	planned := 0
 	for _, s := range subjects {
-		book, ok := playbook.For(s.Playbook)
-		if !ok || !answersKind(book, s.Kind) {
+		if !planned(s) {
 			base.Unanswered = append(base.Unanswered, s)
 			continue
 		}
+		book, _ := playbook.For(s.Playbook)
 		if s.Account == "" {
 			s.Account = conn.Account
 		}
 		if s.Region == "" {
 			s.Region = conn.Region
 		}
-		if planned == 0 {
+		if base.Subjects == nil {
 			base.Subject = s
 		}
-		planned++
 		base.Subjects = append(base.Subjects, s)
 		base, err = engine.Plan(ctx, conn.In(s.Region), base, book, playbook.Incident{Subject: s, Finding: doc.Incident}, o)
 		if errors.Is(err, action.ErrGone) {
@@ -152,9 +151,6 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 		if err != nil {
 			return base, nil, err
 		}
-	}
-	if planned == 0 {
-		return base, nil, fmt.Errorf("%w: this version plans for instances alone, and the finding names %s; nothing was touched", errNoPlaybook, kinds(subjects))
 	}
 	data, _, err := engine.Encode(base)
 	if err != nil {
@@ -168,21 +164,21 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 	return base, data, nil
 }
 
+// planned tells whether this version can plan for a subject.
+func planned(s casefile.Subject) bool {
+	book, ok := playbook.For(s.Playbook)
+	return ok && slices.Contains(book.Kinds, s.Kind)
+}
+
 func kinds(subjects []casefile.Subject) string {
 	var names []string
 	for _, s := range subjects {
 		names = append(names, string(s.Kind)+" "+s.ID)
 	}
-	return strings.Join(names, ", ")
-}
-
-func answersKind(p playbook.Playbook, k casefile.Kind) bool {
-	for _, x := range p.Kinds {
-		if x == k {
-			return true
-		}
+	if names == nil {
+		return "nothing that a playbook answers"
 	}
-	return false
+	return strings.Join(names, ", ")
 }
 
 // frame is the plan before its steps: the case, the account, the finding.

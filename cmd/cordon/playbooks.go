@@ -14,7 +14,7 @@ func (a *app) playbooksCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "playbooks [NAME]",
 		Short: "What each playbook does, step by step",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				for _, p := range playbook.All {

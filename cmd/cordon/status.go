@@ -134,7 +134,7 @@ func (a *app) statusCommand() *cobra.Command {
 
 EXIT STATUS
   0 contained or released, nothing missing · 1 error · 3 something is not done, or lost · 4 a decision is needed`,
-		Args: cobra.MaximumNArgs(1),
+		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return a.listCases(c.Context())

@@ -224,6 +224,7 @@ func (p *Progress) gathered(entries []Entry) error {
 	type piece struct{ name, target string }
 	had := map[piece]int{}
 	lost := map[piece]Loss{}
+	lostAt := map[piece]int{}
 	var order []piece
 	whole := map[StepKey][]piece{}
 	for _, e := range entries {
@@ -251,7 +252,7 @@ func (p *Progress) gathered(entries []Entry) error {
 				if _, known := lost[k]; !known {
 					order = append(order, k)
 				}
-				lost[k] = l
+				lost[k], lostAt[k] = l, e.Seq
 				if l.Whole {
 					key := StepKey{e.Plan, e.Step}
 					whole[key] = append(whole[key], k)
@@ -260,7 +261,7 @@ func (p *Progress) gathered(entries []Entry) error {
 		}
 	}
 	for _, k := range order {
-		if _, ok := had[k]; !ok {
+		if had[k] <= lostAt[k] {
 			p.Loss = append(p.Loss, lost[k])
 		}
 	}
@@ -298,6 +299,8 @@ func stepStatus(s Step, l *StepLog, run int) StepStatus {
 		st.State, st.Partly = Done, l.Undone.Kept
 	case l.Undone != nil && !l.Stands:
 		st.State, st.Undone, st.Partly = Undone, stamp(l.Ended), l.Undone.Partly
+	case l.Undoing != nil && l.Undone == nil && l.Drifted == nil && !l.Left:
+		st.State = Waiting // being put back: neither in place nor gone is proved
 	case l.Drifted != nil:
 		st.State, st.Error = Drift, l.Drifted.Reason
 	case l.Skipped != nil:

@@ -27,7 +27,6 @@ type facts struct {
 	resourceType string // GuardDuty's word: Instance, AccessKey, S3Bucket…
 	account      string // the finding's own, never the envelope's
 	region       string
-	partition    string
 	groups       map[group][]casefile.Subject
 	callers      []caller
 	// remoteAccount made the call on a bucket. In findings about keys it is where a stolen key was used from,

@@ -152,11 +152,11 @@ func (p *ec2Plan) preserve() {
 	})
 	p.evidence = append(p.evidence, keyRecord)
 	if p.isSpot() {
-		p.warn("a spot instance: AWS offers no termination protection for it, and may take it back at any time")
+		p.warn("a spot instance: AWS offers no termination protection for it, its shutdown behaviour cannot be set to stop, and AWS may take it back at any time")
 	} else {
 		p.add(Step{Key: "protect-termination", Action: action.ProtectTermination, Target: p.self()})
+		p.add(Step{Key: "shutdown-stop", Action: action.ShutdownStop, Target: p.self()})
 	}
-	p.add(Step{Key: "shutdown-stop", Action: action.ShutdownStop, Target: p.self()})
 	if len(p.volumes) > 0 {
 		p.add(Step{Key: "keep-volumes", Action: action.KeepVolumes, Target: p.self()})
 	}
