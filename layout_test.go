@@ -38,8 +38,7 @@ var layout = map[string][]string{
 }
 
 // besides are the packages outside the table, each with its reason.
-var besides = map[string]string{
-}
+var besides = map[string]string{}
 
 // pure packages touch neither the SDK nor the network nor the clock, so that a case can be read and checked by
 // code that cannot reach anything. The S3 store of a case is the one file set apart.

@@ -83,15 +83,18 @@ func (e *Engine) weigh(ctx context.Context, ch casefile.Change, a action.Action)
 	if action.Same(now, ch.Intent.Before) {
 		return now, already, "", nil
 	}
+	st, err := a.Status(t, now)
+	if err != nil {
+		return nil, "", "", err
+	}
+	if st == action.Waiting {
+		return now, undo, "it is still on its way, and put back once it has arrived", nil
+	}
 	if ch.After != nil {
 		if action.Same(now, ch.After) || ch.Undoing && a.Partial {
 			return now, undo, "", nil
 		}
 		return now, drifted, fmt.Sprintf("cordon left %s, now %s", ch.After, now), nil
-	}
-	st, err := a.Status(t, now)
-	if err != nil {
-		return nil, "", "", err
 	}
 	if st == action.Done || a.Partial {
 		return now, undo, "", nil
@@ -193,6 +196,9 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	if err != nil {
 		return "", "", err
 	}
+	if err := e.arrived(ctx, ch, a); err != nil {
+		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
+	}
 	now, what, reason, err := e.weigh(ctx, ch, a)
 	if err != nil {
 		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
@@ -227,6 +233,34 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	}
 	ended.Sent, ended.Observed, ended.Partly, ended.Calls = true, seen, a.Partly, rec.Calls()
 	return casefile.Undone, a.Partly, e.undone(ctx, ch, ended)
+}
+
+// arrived waits while AWS is still carrying out a change, cordon's or the beginning of its undoing.
+func (e *Engine) arrived(ctx context.Context, ch casefile.Change, a action.Action) error {
+	if !a.Undoable() {
+		return nil
+	}
+	t, err := e.changed(ctx, ch)
+	if err != nil {
+		return err
+	}
+	began := e.now()
+	for i := 0; ; i++ {
+		now, err := a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(t.Region), t)
+		if err != nil {
+			return nil // weigh looks again, and says what it means
+		}
+		st, err := a.Status(t, now)
+		if err != nil || st != action.Waiting {
+			return err
+		}
+		if e.now().Sub(began) >= stepLimit {
+			return fmt.Errorf("it has been on its way for %s: %s", stepLimit, now)
+		}
+		if err := e.sleep(ctx, backoff(i)); err != nil {
+			return err
+		}
+	}
 }
 
 func (e *Engine) ifLoggedOut(err error) error {
