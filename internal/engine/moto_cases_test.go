@@ -23,7 +23,6 @@ import (
 // simple builds an instance in one group and with a profile, behind nothing.
 func (a *account) simple(changes ...func(*ec2.RunInstancesInput)) state {
 	a.t.Helper()
-	a.findImage()
 	a.network()
 	a.identity()
 	a.instance = a.launch(a.profile, changes...)
@@ -49,7 +48,6 @@ func (r *incident) cut(before state) state {
 
 // bare: no profile, no agent, no address, no group and no load balancer, and a case that lives in a bucket.
 func bare(a *account) {
-	a.findImage()
 	a.network()
 	a.instance = a.launch("")
 	a.bucket = "evidence"

@@ -63,7 +63,9 @@ func (a *account) respond(o playbook.Options, addresses ...string) *incident {
 		AWS: r.conn, Case: must(casefile.OpenCase(a.ctx, r.store))(a), Signer: signer, Person: "ann", Wait: true,
 		Session: casefile.SessionBody{Version: "test", Binary: "test", Command: "test"},
 		Notify: func(e engine.Event) {
-			a.t.Logf("%s %s %s %s", e.State, e.Step.Action, e.Step.Target.ID, e.Note)
+			if e.State != casefile.Waiting {
+				a.t.Logf("%s %s %s %s", e.State, e.Step.Action, e.Step.Target.ID, e.Note)
+			}
 		},
 	}
 	return r
@@ -132,6 +134,7 @@ func (a *account) same(before state) {
 // TestOverHTTP answers an incident in an account that is not cordon's own simulation, over the wire.
 func TestOverHTTP(t *testing.T) {
 	moto := startMoto(t)
+	image := newAccount(t, moto).findImage()
 	for _, c := range []struct {
 		name string
 		test func(*account)
@@ -146,12 +149,15 @@ func TestOverHTTP(t *testing.T) {
 		{"an owner who meddles before the release", (*account).meddled},
 		{"a terminated instance and an unknown one", (*account).gone},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(newAccount(t, moto)) })
+		t.Run(c.name, func(t *testing.T) {
+			a := newAccount(t, moto)
+			a.image = image
+			c.test(a)
+		})
 	}
 }
 
 func furnished(a *account) {
-	a.findImage()
 	a.network()
 	a.identity()
 	a.instance = a.launch(a.profile)
