@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
@@ -67,4 +68,53 @@ func TestDescribeInstance(t *testing.T) {
 	if v := s.Violations(); len(v) > 0 {
 		t.Error(v)
 	}
+}
+
+// enis lists the instance's interfaces, the primary one first.
+func (s *lab) enis() []string {
+	out := make([]string, 2)
+	s.Do(func(a *Account) {
+		for _, n := range a.Region(testRegion).NetworkInterfaces {
+			if n.instance() == s.instance {
+				out[n.Attachment.DeviceIndex] = n.ID
+			}
+		}
+	})
+	return out
+}
+
+// volumes lists the instance's volumes, the root one first.
+func (s *lab) volumes() []string {
+	out := make([]string, 2)
+	s.Do(func(a *Account) {
+		for _, v := range a.Region(testRegion).Volumes {
+			if v.Attached.Device == "/dev/xvda" {
+				out[0] = v.ID
+			} else {
+				out[1] = v.ID
+			}
+		}
+	})
+	return out
+}
+
+func (s *lab) address() (address Address) {
+	s.Do(func(a *Account) {
+		for _, x := range a.Region(testRegion).Addresses {
+			address = *x
+		}
+	})
+	return address
+}
+
+// tag tags the root volume.
+func (s *lab) tag(key, value string) error {
+	_, err := s.ec2.CreateTags(s.ctx, &ec2.CreateTagsInput{
+		Resources: s.volumes()[:1], Tags: []ec2types.Tag{{Key: aws.String(key), Value: aws.String(value)}},
+	})
+	return err
+}
+
+func tagging(kind ec2types.ResourceType) []ec2types.TagSpecification {
+	return []ec2types.TagSpecification{{ResourceType: kind, Tags: []ec2types.Tag{{Key: aws.String("cordon:op"), Value: aws.String("op-1")}}}}
 }
