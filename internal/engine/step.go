@@ -261,6 +261,10 @@ func (c *attempt) bringAbout(ctx context.Context, now json.RawMessage) (casefile
 		if loggedOut(err) {
 			return c.fail(ctx, err, seen)
 		}
+		if err != nil && c.action.Creates {
+			// Not having been able to look is no reason to make it once more.
+			return c.fail(ctx, c.why(applyErr, err), seen)
+		}
 		if permanent(applyErr) || i+1 >= maxApplies || c.now().Sub(began) >= stepLimit {
 			return c.fail(ctx, c.why(applyErr, err), seen)
 		}
