@@ -110,10 +110,14 @@ func newLimits() *limits { return &limits{buckets: map[Op]*rate.Limiter{}} }
 
 // pace is requests a second and burst of one operation. EC2's figures are those of
 // docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (non-mutating 100 and 20, mutating 50 and 5);
-// the other services publish none that can be relied on, so a modest rate is kept and throttles are retried.
+// S3 takes thousands a second under a prefix
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html), and every intent waits for its entry
+// in a case that lives there. The other services publish none that can be relied on, so a modest rate is kept and
+// throttles are retried.
 var paces = map[string]struct{ reads, writes [2]int }{
 	"ec2": {reads: [2]int{20, 90}, writes: [2]int{5, 45}},
 	"iam": {reads: [2]int{15, 30}, writes: [2]int{15, 30}},
+	"s3":  {reads: [2]int{500, 500}, writes: [2]int{500, 500}},
 	"":    {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
 }
 
