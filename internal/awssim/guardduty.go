@@ -123,7 +123,7 @@ func meets(f *types.Finding, criteria *types.FindingCriteria) (bool, error) {
 		default:
 			return false, badRequest("The request is rejected because the criterion " + field + " is not known.")
 		}
-		if wanted := append(slices.Clone(c.Equals), c.Eq...); !slices.Contains(wanted, value) {
+		if !slices.Contains(c.Equals, value) {
 			return false, nil
 		}
 	}

@@ -111,7 +111,7 @@ func kmsDescribeKey(r *Request, in *kms.DescribeKeyInput) (*kms.DescribeKeyOutpu
 		KeyId: aws.String(k.ID), Arn: aws.String(k.ARN), AWSAccountId: aws.String(k.Account),
 		CreationDate: aws.Time(k.Created), Description: aws.String(k.Description),
 		Enabled: k.State == types.KeyStateEnabled, KeyState: k.State, KeyManager: k.Manager,
-		KeySpec: k.Spec, CustomerMasterKeySpec: types.CustomerMasterKeySpec(k.Spec),
+		KeySpec:  k.Spec,
 		KeyUsage: k.usage(), SigningAlgorithms: k.signingAlgorithms(),
 		Origin: types.OriginTypeAwsKms, MultiRegion: aws.Bool(false),
 	}
@@ -140,7 +140,7 @@ func kmsGetPublicKey(r *Request, in *kms.GetPublicKeyInput) (*kms.GetPublicKeyOu
 	}
 	return &kms.GetPublicKeyOutput{
 		KeyId: aws.String(k.ARN), PublicKey: public, KeyUsage: k.usage(),
-		KeySpec: k.Spec, CustomerMasterKeySpec: types.CustomerMasterKeySpec(k.Spec), SigningAlgorithms: k.signingAlgorithms(),
+		KeySpec: k.Spec, SigningAlgorithms: k.signingAlgorithms(),
 	}, nil
 }
 

@@ -24,15 +24,14 @@ var (
 // world is an account of four kinds of thing, small enough to check every invariant at every write: values that
 // are set, things that are created, sets that take several calls, and evidence.
 type world struct {
-	mu      sync.Mutex
-	values  map[string]string
-	made    map[string][]string // name -> op-ids of what was created there
-	parts   map[string][]int
-	snaps   []string // op-ids
-	stale   int      // reads that still see the state before the last write
-	old     *world
-	faults  []string
-	pending int // reads until a gather is ready
+	mu     sync.Mutex
+	values map[string]string
+	made   map[string][]string // name -> op-ids of what was created there
+	parts  map[string][]int
+	snaps  []string // op-ids
+	stale  int      // reads that still see the state before the last write
+	old    *world
+	faults []string
 }
 
 func newWorld() *world {
