@@ -123,7 +123,7 @@ func (l *StepLog) add(e Entry) error {
 		l.begin(b.Run, e)
 		l.Done, l.Failed, l.Skipped, l.Drifted, l.Ended, l.DoneAt = &b, nil, nil, nil, e.Time, e.Time
 		if l.Intent != nil && b.Sent {
-			l.Stands, l.Undone = true, nil
+			l.Stands, l.Undone, l.Undoing = true, nil, nil
 		}
 	case EntryFailed:
 		var b FailedBody
