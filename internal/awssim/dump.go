@@ -24,6 +24,10 @@ func (w *World) Dump() map[string]any {
 	image := map[string]any{}
 	dumpFields(image, "global", reflect.ValueOf(w.account).Elem())
 	for name, region := range w.account.Regions {
+		// A region comes into being when it is first called, which is no change.
+		if region.OptIn != regionsOf(w.account.Partition)[name] {
+			image["account/"+name+"/opt-in"] = region.OptIn
+		}
 		dumpFields(image, name, reflect.ValueOf(region).Elem())
 	}
 	return image

@@ -360,8 +360,13 @@ func TestDumpTellsAccountsApart(t *testing.T) {
 		t.Errorf("equal accounts differ: %q", d)
 	}
 	before := a.Dump()
+	_, err := ec2.NewFromConfig(attached(a.World, "us-east-1")).DescribeInstances(a.ctx, &ec2.DescribeInstancesInput{})
+	ok(t, err)
+	if d := Diff(before, a.Dump()); len(d) > 0 {
+		t.Errorf("looking elsewhere shows as %q", d)
+	}
 	address := a.address()
-	_, err := a.ec2.DisassociateAddress(a.ctx, &ec2.DisassociateAddressInput{AssociationId: aws.String(address.AssociationID)})
+	_, err = a.ec2.DisassociateAddress(a.ctx, &ec2.DisassociateAddressInput{AssociationId: aws.String(address.AssociationID)})
 	ok(t, err)
 	if d := Diff(before, a.Dump()); len(d) != 1 || !strings.Contains(d[0], "ec2/eu-west-1/address/"+address.AllocationID) {
 		t.Errorf("taking an address off shows as %q", d)
@@ -374,9 +379,28 @@ func TestDumpTellsAccountsApart(t *testing.T) {
 	if now := a.address(); now.AssociationID == address.AssociationID {
 		t.Error("a new association has the old one's id")
 	}
+	// A rule put back is another rule at the end of the list, and says the same.
+	_, err = a.ec2.RevokeSecurityGroupEgress(a.ctx, &ec2.RevokeSecurityGroupEgressInput{GroupId: &a.web, IpPermissions: all("0.0.0.0/0")})
+	ok(t, err)
+	_, err = a.ec2.AuthorizeSecurityGroupEgress(a.ctx, &ec2.AuthorizeSecurityGroupEgressInput{GroupId: &a.web, IpPermissions: all("0.0.0.0/0")})
+	ok(t, err)
+	if d := Diff(before, a.Dump()); len(d) > 0 {
+		t.Errorf("with a rule put back, the account still differs: %q", d)
+	}
 	ok(t, a.tag("k", "v"))
 	if d := Diff(before, a.Dump()); len(d) != 1 {
 		t.Errorf("a tag shows as %q", d)
+	}
+}
+
+func TestEmptyAndAbsentAreTheSame(t *testing.T) {
+	full := canonical(&SecurityGroup{ID: "sg-1", Egress: []Rule{}, Tags: map[string]string{}, Description: ""})
+	bare := canonical(&SecurityGroup{ID: "sg-1"})
+	if d := Diff(map[string]any{"g": full}, map[string]any{"g": bare}); len(d) > 0 {
+		t.Error(d)
+	}
+	if d := Diff(map[string]any{"g": full}, map[string]any{"g": canonical(&SecurityGroup{ID: "sg-2"})}); len(d) != 1 {
+		t.Errorf("two groups differ by %q", d)
 	}
 }
 

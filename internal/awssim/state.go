@@ -22,7 +22,7 @@ type Account struct {
 // two accounts should see.
 type Region struct {
 	Name  string
-	OptIn string `dump:"account/opt-in"` // as DescribeRegions shows it
+	OptIn string // as DescribeRegions shows it
 
 	VPCs                map[string]*VPC                `dump:"ec2/vpc"`
 	Subnets             map[string]*Subnet             `dump:"ec2/subnet"`
