@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -307,11 +308,11 @@ func TestWrongSizeOfEvidenceIsDetected(t *testing.T) {
 func TestVerifyFailsClosedOnEveryReadError(t *testing.T) {
 	s, _ := reference(t)
 	broken := errors.New("input/output error")
-	total := 0
-	s.Hook = func(string, string, []byte) error { total++; return nil }
+	var total atomic.Int64
+	s.Hook = func(string, string, []byte) error { total.Add(1); return nil }
 	Verify(t.Context(), s, VerifyOptions{})
-	if total < 15 {
-		t.Fatalf("only %d operations", total)
+	if total.Load() < 15 {
+		t.Fatalf("only %d operations", total.Load())
 	}
 	for name := range s.files {
 		failing := s.Clone()

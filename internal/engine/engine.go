@@ -45,6 +45,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	writer  *casefile.Writer
+	drawing sync.Mutex
 	reading sync.Mutex // held while entries of others may come in
 }
 
@@ -89,6 +90,8 @@ func (e *Engine) opID() (string, error) {
 	if r == nil {
 		r = rand.Reader
 	}
+	e.drawing.Lock() // not every Reader may be shared
+	defer e.drawing.Unlock()
 	if _, err := io.ReadFull(r, b); err != nil {
 		return "", fmt.Errorf("draw a random op-id: %w", err)
 	}

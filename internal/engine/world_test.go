@@ -109,6 +109,12 @@ func (p *process) alive() error {
 	return nil
 }
 
+func (p *process) lastSeen(what string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[what]
+}
+
 // Create, Read, List and Location make the process its own store, dying with it.
 func (p *process) Create(ctx context.Context, name string, data []byte) error {
 	if err := p.event(); err != nil {
@@ -239,8 +245,10 @@ func fakeActions(p *process) []action.Action {
 			return p.write(ctx, t, t.ID, false, func(w *world) { w.values[t.ID] = ours })
 		},
 		Undo: func(ctx context.Context, _ *action.AWS, t action.Target, before, _ json.RawMessage) error {
-			if p.seen[t.ID] != ours {
-				p.w.violation("undo of %s overwrites %q, which cordon did not set", t.ID, p.seen[t.ID])
+			if last := p.lastSeen(t.ID); last != ours {
+				p.w.mu.Lock()
+				p.w.violation("undo of %s overwrites %q, which cordon did not set", t.ID, last)
+				p.w.mu.Unlock()
 			}
 			return p.write(ctx, t, t.ID, true, func(w *world) { w.values[t.ID] = text(before) })
 		},
@@ -393,7 +401,15 @@ type rig struct {
 	w     *world
 	store casefile.Store
 	first *casefile.Signer
+	mu    sync.Mutex
 	seed  int
+}
+
+func (r *rig) next() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seed++
+	return uint64(r.seed)
 }
 
 func newRig(t testing.TB) *rig {
@@ -418,8 +434,7 @@ func (s *noise) Read(b []byte) (int, error) {
 }
 
 func (r *rig) signer(name string) *casefile.Signer {
-	r.seed++
-	s, err := casefile.NewSigner("cordon-"+name, &noise{uint64(r.seed) * 7919})
+	s, err := casefile.NewSigner("cordon-"+name, &noise{r.next() * 7919})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -434,10 +449,9 @@ func (r *rig) process(s *casefile.Signer, killAt int) (*Engine, *process, contex
 	if err != nil {
 		r.t.Fatalf("open the case: %v", err)
 	}
-	r.seed++
 	e := &Engine{
 		AWS: &action.AWS{Account: "111122223333", Caller: "arn:aws:sts::111122223333:assumed-role/responder/ann"}, Case: kase, Signer: s, Person: "ann",
-		Session: casefile.SessionBody{Version: "test", Binary: "test", Command: "test"}, Random: &noise{uint64(r.seed) * 104729}, Actions: fakeActions(p), Wait: true,
+		Session: casefile.SessionBody{Version: "test", Binary: "test", Command: "test"}, Random: &noise{r.next() * 104729}, Actions: fakeActions(p), Wait: true,
 	}
 	return e, p, ctx
 }
