@@ -216,3 +216,20 @@ func TestDrift(t *testing.T) {
 		r.sound("release over drift")
 	})
 }
+
+// TestHostilePlan refuses a plan file whose edges lead nowhere or in a circle, of either kind.
+func TestHostilePlan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e, _, _ := r.process(r.first, 0)
+		for _, kind := range []string{casefile.PlanContain, casefile.PlanRelease} {
+			for _, after := range [][]int{{99}, {0}, {-1}, {4}} {
+				p := fakePlan()
+				p.Kind, p.Steps[3].After = kind, after
+				if err := e.check(p, kind); err == nil {
+					t.Errorf("a %s plan whose step 4 comes after %v was taken", kind, after)
+				}
+			}
+		}
+	})
+}

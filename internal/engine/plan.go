@@ -156,7 +156,7 @@ func (e *Engine) check(p casefile.Plan, kind string) error {
 			return fmt.Errorf("the plan's step %d has the number %d", i+1, s.N)
 		}
 		for _, n := range append(append([]int{}, s.After...), s.AfterAny...) {
-			if n < 1 || n >= s.N && kind == casefile.PlanContain && n > len(p.Steps) {
+			if n < 1 || n > len(p.Steps) {
 				return fmt.Errorf("the plan's step %d comes after step %d, which there is not", s.N, n)
 			}
 		}
