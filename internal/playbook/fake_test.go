@@ -3,6 +3,7 @@ package playbook
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 
@@ -91,7 +92,15 @@ func (f *fake) answer(ctx context.Context, _ middleware.FinalizeInput, _ middlew
 	if !ok {
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("the fake has no answer to %s", name)
 	}
-	return middleware.FinalizeOutput{Result: a}, middleware.Metadata{}, nil
+	return middleware.FinalizeOutput{Result: own(a)}, middleware.Metadata{}, nil
+}
+
+// own gives each call its own output, as the SDK does: the client writes its metadata into what it is handed, and
+// the survey asks from many goroutines.
+func own(out any) any {
+	c := reflect.New(reflect.TypeOf(out).Elem())
+	c.Elem().Set(reflect.ValueOf(out).Elem())
+	return c.Interface()
 }
 
 // allow admits what the playbook declares and nothing else.
