@@ -3,14 +3,14 @@ package trail
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
-	"errors"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // Corpus is a log, read. It is not changed after Read and may be used by many goroutines.
@@ -130,39 +130,54 @@ func (c *Corpus) readFile(f File, seen map[string]bool) error {
 		return err
 	}
 	defer r.Close()
-	b := bufio.NewReader(r)
-	var in io.Reader = b
-	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		if in, err = gzip.NewReader(b); err != nil {
-			return err
-		}
+	in, err := decompressed(bufio.NewReaderSize(r, 64<<10))
+	if err != nil {
+		return err
 	}
-	dec := json.NewDecoder(in)
-	dec.UseNumber()
-	for {
-		var v any
-		if err := dec.Decode(&v); errors.Is(err, io.EOF) {
+	s := &sink{
+		record: func(offset int64, raw []byte) error {
+			m, err := strictMap(raw)
+			if err != nil {
+				c.problem(f, offset, problemKind(err), err.Error())
+				return nil
+			}
+			c.add(eventOf(m), seen)
 			return nil
-		} else if err != nil {
-			return err
-		}
-		c.addValue(v, seen)
+		},
+		problem: func(offset int64, kind, detail string) { c.problem(f, offset, kind, detail) },
 	}
+	if err := readShapes(in, s); err != nil {
+		return err
+	}
+	if c.ingest.Shapes == nil {
+		c.ingest.Shapes = map[string]int{}
+	}
+	c.ingest.Shapes[s.shape]++
+	return nil
 }
 
-func (c *Corpus) addValue(v any, seen map[string]bool) {
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			c.addValue(e, seen)
+// decompressed gives what in holds: gzip (several members after one another), zstd, or in as it is.
+func decompressed(in *bufio.Reader) (io.Reader, error) {
+	magic, _ := in.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return gzip.NewReader(in)
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+		if err != nil {
+			return nil, err
 		}
-	case map[string]any:
-		if all, ok := v["Records"].([]any); ok {
-			c.addValue(all, seen)
-			return
-		}
-		c.add(eventOf(v), seen)
+		return z.IOReadCloser(), nil
 	}
+	return in, nil
+}
+
+func (c *Corpus) problem(f File, offset int64, kind, detail string) {
+	if len(c.ingest.Problems) >= MaxProblems {
+		c.ingest.More++
+		return
+	}
+	c.ingest.Problems = append(c.ingest.Problems, Problem{f.Name, offset, kind, detail})
 }
 
 func (c *Corpus) add(e *Event, seen map[string]bool) {

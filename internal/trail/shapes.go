@@ -1,7 +1,285 @@
 package trail
 
-// wrappers are the shapes of JSON around a CloudTrail record, asked in this order.
-var wrappers = []wrapper{}
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 
-// formats are the files that are no JSON, asked in this order.
-var formats = []format{}
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The shapes of a file, by content, as Ingest.Shapes counts them.
+const (
+	shapeRecords  = "records"          // delivery files, JSON lines, arrays, single records
+	shapeLookup   = "lookup-events"    // LookupEvents: Events[].CloudTrailEvent
+	shapeBridge   = "eventbridge"      // the record is in detail
+	shapeMessage  = "log-events"       // CloudWatch Logs, SQS, SNS: the record is a string in an envelope
+	shapeExport   = "cloudwatch-lines" // CloudWatch Logs export: a time, a space, the record
+	shapeLake     = "lake"             // CloudTrail Lake and Athena rows
+	shapeOCSF     = "ocsf"             // Security Lake
+	shapeDigest   = "digest"
+	shapeWrapped  = "wrapped" // another tool's export with the record inside
+	shapeForeign  = "foreign"
+	maxUnwrap     = 5  // envelopes in one another: SNS in SQS in an array is three
+	maxForeignRun = 20 // problems of one kind named in one file, the rest in one line
+)
+
+// sink takes what is found in one file. Offsets are in the decompressed file; those of records in a string are the
+// string's envelope's. Record bytes are valid during the call only.
+type sink struct {
+	record  func(offset int64, record []byte) error
+	digest  func(offset int64, raw []byte) // a whole digest file; may be nil
+	problem func(offset int64, kind, detail string)
+
+	shape   string // the first shape seen
+	foreign int    // values that are JSON and no CloudTrail
+	where   int64  // offset of the first of them
+	named   map[string]int
+}
+
+func (s *sink) saw(shape string) {
+	if s.shape == "" || s.shape == shapeForeign {
+		s.shape = shape
+	}
+}
+
+// trouble names a problem; of one kind the first few in a file, since a file of rubbish says the same a million times.
+func (s *sink) trouble(offset int64, kind, detail string) {
+	if s.named == nil {
+		s.named = map[string]int{}
+	}
+	if s.named[kind]++; s.named[kind] <= maxForeignRun {
+		s.problem(offset, kind, detail)
+	}
+}
+
+// done names what is still unnamed, at the end of a file.
+func (s *sink) done() {
+	for kind, n := range s.named {
+		if n > maxForeignRun {
+			s.problem(0, kind, fmt.Sprintf("%d more of this kind in this file", n-maxForeignRun))
+		}
+	}
+	if s.foreign > 0 && s.shape != "" && s.shape != shapeForeign {
+		s.problem(s.where, "not-a-record", fmt.Sprintf("%d JSON values that are no CloudTrail record", s.foreign))
+	}
+	if s.shape == "" {
+		s.shape = shapeForeign
+	}
+}
+
+// readShapes reads a decompressed file of any shape but Parquet and names the shape in s. The error is s.record's or
+// the reader's; what cannot be understood is a problem. It holds one record at a time.
+func readShapes(r io.Reader, s *sink) error {
+	w := newWalker(r)
+	defer s.done()
+	if isCSV(w.peek(4096)) {
+		return readCSV(w, s)
+	}
+	return w.all(s, 0, -1)
+}
+
+// stamp gives the length of the time and space that CloudWatch Logs writes before a record on its line, 0 without.
+func stamp(line []byte) int {
+	for i, c := range line {
+		switch {
+		case c == '{':
+			if i < 10 {
+				return 0
+			}
+			return i
+		case i > 40 || !(c >= '0' && c <= '9' || bytes.IndexByte([]byte("TZ:-.+ \t,"), c) >= 0):
+			return 0
+		}
+	}
+	return 0
+}
+
+// containers are the names whose array holds one thing an element, so that it is read an element at a time.
+var containers = map[string]bool{
+	"Records": true, "records": true, "Events": true, "events": true, "logEvents": true, "QueryResultRows": true,
+	"Messages": true, "Entries": true, "hits": true,
+}
+
+// wrappers are the names of what holds a record: as an object, as JSON in a string, or that in base64. They are tried
+// in this order, on an object that has none of a record's own names.
+var wrappers = []struct{ name, shape string }{
+	{"CloudTrailEvent", shapeLookup},
+	{"detail", shapeBridge},
+	{"eventData", shapeLake},
+	{"eventdata", shapeLake},
+	{"eventJson", shapeLake},
+	{"message", shapeMessage},
+	{"Message", shapeMessage},
+	{"@message", shapeMessage},
+	{"body", shapeMessage},
+	{"Body", shapeMessage},
+	{"Sns", shapeMessage},
+	{"kinesis", shapeMessage},
+	{"data", shapeMessage},
+	{"Data", shapeMessage},
+	{"awslogs", shapeMessage},
+	{"event", shapeWrapped},
+	{"_raw", shapeWrapped},
+	{"_source", shapeWrapped},
+	{"result", shapeWrapped},
+}
+
+// known are the names that tell what an object is.
+var known = func() map[string]bool {
+	m := map[string]bool{"digestS3Object": true, "class_uid": true, "eventID": true, "eventName": true,
+		"eventVersion": true, "eventSource": true, "eventid": true, "eventname": true, "eventsource": true,
+		"insightDetails": true, "api": true, "controlMessage": true, "messageType": true, "logFiles": true}
+	for _, w := range wrappers {
+		m[w.name] = true
+	}
+	return m
+}()
+
+// object judges one whole JSON object by the names in it.
+func (s *sink) object(offset int64, raw []byte, has map[string]bool, level int) error {
+	switch {
+	case has["digestS3Object"] && !has["eventName"]:
+		s.saw(shapeDigest)
+		if s.digest != nil {
+			s.digest(offset, raw)
+		}
+		return nil
+	case has["class_uid"] && !has["eventName"]:
+		return s.ocsf(offset, raw)
+	case has["eventID"] && (has["eventName"] || has["eventSource"] || has["insightDetails"] || has["eventVersion"]),
+		has["eventName"] && has["eventSource"], has["eventVersion"] && has["insightDetails"]:
+		s.saw(shapeRecords)
+		return s.record(offset, raw)
+	case has["eventid"] && has["eventname"], has["eventname"] && has["eventsource"]:
+		return s.lakeObject(offset, raw)
+	}
+	for _, w := range wrappers {
+		if has[w.name] {
+			return s.unwrap(offset, raw, w.name, w.shape, level)
+		}
+	}
+	s.notOurs(offset)
+	return nil
+}
+
+func (s *sink) notOurs(offset int64) {
+	if s.foreign == 0 {
+		s.where = offset
+	}
+	s.foreign++
+}
+
+func (s *sink) unwrap(offset int64, raw []byte, name, shape string, level int) error {
+	if level >= maxUnwrap {
+		s.trouble(offset, "too-deep", fmt.Sprintf("more than %d envelopes in one another", maxUnwrap))
+		return nil
+	}
+	fields, err := strictFields(raw)
+	if err != nil {
+		s.trouble(offset, problemKind(err), "envelope: "+err.Error())
+		return nil
+	}
+	inner := []byte(fields[name])
+	if len(inner) > 0 && inner[0] == '"' {
+		if inner = s.text(inner); inner == nil {
+			s.notOurs(offset)
+			return nil
+		}
+	}
+	if len(inner) == 0 || inner[0] != '{' && inner[0] != '[' {
+		s.notOurs(offset)
+		return nil
+	}
+	before := s.foreign
+	if err := newWalker(bytes.NewReader(inner)).all(s, level+1, offset); err != nil {
+		return err
+	}
+	if s.foreign == before && (s.shape == "" || s.shape == shapeRecords || s.shape == shapeForeign) && level == 0 {
+		s.shape = shape
+	}
+	return nil
+}
+
+// text gives what a JSON string says where that is JSON, or base64 of it; nil otherwise.
+func (s *sink) text(quoted []byte) []byte {
+	plain, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		return nil
+	}
+	plain = bytes.TrimSpace(plain)
+	if n := stamp(plain[:min(len(plain), 64)]); n > 0 {
+		plain = plain[n:]
+	}
+	if len(plain) > 0 && (plain[0] == '{' || plain[0] == '[') {
+		return plain
+	}
+	decoded, err := base64.StdEncoding.DecodeString(string(plain))
+	if err != nil {
+		return nil
+	}
+	decoded = gunzipped(decoded)
+	if len(decoded) > 0 && (decoded[0] == '{' || decoded[0] == '[') {
+		return decoded
+	}
+	return nil
+}
+
+// strictFields gives the members of an object as they are written. Twice the same name, bytes that are no UTF-8 and
+// every other fault is an error.
+func strictFields(raw []byte) (map[string]jsontext.Value, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.ReadToken(); err != nil {
+		return nil, err
+	} else if t.Kind() != '{' {
+		return nil, errors.New("not an object")
+	}
+	fields := map[string]jsontext.Value{}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		key := name.String()
+		v, err := d.ReadValue()
+		if err != nil {
+			return nil, err
+		}
+		fields[key] = v.Clone()
+	}
+	_, err := d.ReadToken()
+	return fields, err
+}
+
+// strictMap reads an object whole; numbers stay as they are written.
+func strictMap(raw []byte) (map[string]any, error) {
+	if err := checkStrict(raw); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var m map[string]any
+	if err := d.Decode(&m); err != nil {
+		return nil, fmt.Errorf("reading an object: %w", err)
+	}
+	if m == nil {
+		return nil, errors.New("not an object")
+	}
+	return m, nil
+}
+
+func checkStrict(raw []byte) error {
+	d := jsontext.NewDecoder(bytes.NewReader(raw))
+	_, err := d.ReadValue()
+	return err
+}
+
+func problemKind(err error) string {
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return "duplicate-name"
+	}
+	return "bad-record"
+}

@@ -1,0 +1,392 @@
+package trail
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// lakeColumns give the members of a record that columns hold, by the column's name in lower case without spaces,
+// dashes and underscores: Athena and Lake write eventid, Event history's download writes "Event ID".
+// docs.aws.amazon.com/athena/latest/ug/cloudtrail-logs.html, .../awscloudtrail/latest/userguide/query-supported-event-schemas.html
+var lakeColumns = columns(`eventVersion userIdentity eventTime eventSource eventName awsRegion sourceIPAddress userAgent
+	errorCode errorMessage requestParameters responseElements additionalEventData requestID eventID resources eventType
+	apiVersion readOnly recipientAccountId serviceEventDetails sharedEventID vpcEndpointId vpcEndpointAccountId
+	eventCategory addendum sessionCredentialFromConsole edgeDeviceDetails tlsDetails managementEvent insightDetails
+	annotation`, map[string]string{"sourceipaddress": "sourceIPAddress", "username": "userIdentity.userName",
+	"awsaccesskey": "userIdentity.accessKeyId", "readonly": "readOnly"})
+
+// structFields give the names of what is in userIdentity and resources, which Athena and Lake write in lower case.
+var structFields = columns(`type principalId arn accountId accessKeyId userName invokedBy sessionContext attributes
+	mfaAuthenticated creationDate sessionIssuer webIdFederationData federatedProvider ec2RoleDelivery sourceIdentity
+	onBehalfOf userId identityStoreArn identityProvider inScopeOf credentialId sourceArn issuerType credentialsIssuedTo
+	assumedRoot signInSessionArn webIdTokenId`, nil)
+
+func columns(names string, more map[string]string) map[string]string {
+	m := map[string]string{}
+	for _, n := range strings.Fields(names) {
+		m[strings.ToLower(n)] = n
+	}
+	for k, v := range more {
+		m[k] = v
+	}
+	return m
+}
+
+func column(name string) string {
+	plain := strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+	if member, ok := lakeColumns[plain]; ok {
+		return member
+	}
+	for lower, member := range lakeColumns { // useridentity.arn and the like
+		if rest, ok := strings.CutPrefix(strings.ToLower(name), lower+"."); ok {
+			return member + "." + structPath(rest)
+		}
+	}
+	return ""
+}
+
+func structPath(path string) string {
+	parts := strings.Split(path, ".")
+	for i, p := range parts {
+		if known, ok := structFields[strings.ToLower(p)]; ok {
+			parts[i] = known
+		}
+	}
+	return strings.Join(parts, ".")
+}
+
+// lakeObject takes a row as a JSON object of lower-case columns.
+func (s *sink) lakeObject(offset int64, raw []byte) error {
+	m, err := strictMap(raw)
+	if err != nil {
+		s.trouble(offset, problemKind(err), "row: "+err.Error())
+		return nil
+	}
+	return s.lakeMap(offset, m)
+}
+
+// lakeRow takes a row as GetQueryResults gives it: an array of objects of one column each.
+func (s *sink) lakeRow(offset int64, raw []byte) error {
+	if err := checkStrict(raw); err != nil {
+		s.trouble(offset, problemKind(err), "row: "+err.Error())
+		return nil
+	}
+	var cells []map[string]any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&cells); err != nil {
+		s.trouble(offset, "bad-record", "row: "+err.Error())
+		return nil
+	}
+	row := map[string]any{}
+	for _, c := range cells {
+		for k, v := range c {
+			if _, twice := row[k]; twice {
+				s.trouble(offset, "duplicate-name", fmt.Sprintf("row: column %q twice", k))
+				return nil
+			}
+			row[k] = v
+		}
+	}
+	return s.lakeMap(offset, row)
+}
+
+// lakeMap makes a record of a row's columns: of eventData, where it holds the whole record, else of each.
+func (s *sink) lakeMap(offset int64, row map[string]any) error {
+	s.saw(shapeLake)
+	for name, v := range row {
+		inner, ok := v.(string)
+		if !ok || !wholeRecord[strings.ToLower(name)] {
+			continue
+		}
+		if inner = strings.TrimSpace(inner); strings.HasPrefix(inner, "{") {
+			return newWalker(strings.NewReader(inner)).all(s, 1, offset)
+		}
+	}
+	rec := map[string]any{}
+	for name, v := range row {
+		member := column(name)
+		if member == "" {
+			continue
+		}
+		v = parsed(member, v)
+		if t, ok := v.(string); ok && jsonMembers[member] {
+			var sure bool
+			if v, sure = structText(t); v == nil {
+				s.trouble(offset, "bad-record", fmt.Sprintf("row: column %q is neither JSON nor a row's text", clip(name)))
+				continue
+			} else if !sure {
+				s.trouble(offset, "ambiguous", fmt.Sprintf("row: column %q is a row's text, which does not quote: values may be cut wrongly", clip(name)))
+			}
+		}
+		if member == "userIdentity" || member == "resources" {
+			v = renamed(v, 0)
+		}
+		put(rec, member, v)
+	}
+	if when, ok := moment(rec["eventTime"], rec["eventTime"]); ok {
+		rec["eventTime"] = when
+	}
+	for _, needed := range []string{"eventID", "eventTime", "eventName"} {
+		if text(rec[needed]) == "" {
+			s.trouble(offset, "bad-record", "row without "+needed+": select it too")
+			return nil
+		}
+	}
+	return s.send(offset, rec)
+}
+
+// wholeRecord are columns that hold a record as JSON.
+var wholeRecord = map[string]bool{"eventdata": true, "eventjson": true, "cloudtrailevent": true, "event": true,
+	"@message": true, "message": true, "_raw": true}
+
+func clip(s string) string {
+	if len(s) > 60 {
+		s = s[:60] + "…"
+	}
+	return s
+}
+
+// renamed gives the members of userIdentity and resources their own spelling.
+func renamed(v any, depth int) any {
+	if depth > 8 {
+		return v
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, inner := range v {
+			if known, ok := structFields[strings.ToLower(name)]; ok {
+				name = known
+			}
+			if out[name] == nil {
+				out[name] = renamed(inner, depth+1)
+			}
+		}
+		return out
+	case []any:
+		for i := range v {
+			v[i] = renamed(v[i], depth+1)
+			if m, ok := v[i].(map[string]any); ok && m["arn"] != nil && m["ARN"] == nil {
+				m["ARN"] = m["arn"]
+				delete(m, "arn")
+			}
+		}
+		return v
+	}
+	return v
+}
+
+// structText reads what Presto writes of a row, {type=AssumedRole, principalid=AROA…:name, sessioncontext={…}}. It
+// quotes nothing; names in IAM cannot hold a space or a brace, so in userIdentity nothing is lost. In free text it may
+// be: sure says whether every name was one of userIdentity's or resources'.
+func structText(t string) (v any, sure bool) {
+	p := structParser{text: t, sure: true}
+	v, ok := p.value(0)
+	if !ok || p.at != len(p.text) || !isObject(v) {
+		return nil, false
+	}
+	return v, p.sure
+}
+
+type structParser struct {
+	text string
+	at   int
+	sure bool
+}
+
+func (p *structParser) value(depth int) (any, bool) {
+	if depth > 12 || p.at >= len(p.text) {
+		return nil, depth <= 12
+	}
+	switch p.text[p.at] {
+	case '{':
+		return p.object(depth)
+	case '[':
+		return p.list(depth)
+	}
+	end := strings.IndexAny(p.text[p.at:], ",}]")
+	for end >= 0 && p.text[p.at+end] == ',' && !strings.HasPrefix(p.text[p.at+end:], ", ") {
+		next := strings.IndexAny(p.text[p.at+end+1:], ",}]")
+		if next < 0 {
+			end = -1
+			break
+		}
+		end += 1 + next
+	}
+	if end < 0 {
+		end = len(p.text) - p.at
+	}
+	word := p.text[p.at : p.at+end]
+	p.at += end
+	if word == "null" || word == "" {
+		return nil, true
+	}
+	return word, true
+}
+
+func (p *structParser) object(depth int) (any, bool) {
+	m := map[string]any{}
+	p.at++
+	for p.at < len(p.text) {
+		if p.text[p.at] == '}' {
+			p.at++
+			return m, true
+		}
+		eq := strings.IndexByte(p.text[p.at:], '=')
+		if eq <= 0 || eq > 100 || strings.ContainsAny(p.text[p.at:p.at+eq], "{}[], ") {
+			return nil, false
+		}
+		name := p.text[p.at : p.at+eq]
+		if _, ok := structFields[strings.ToLower(name)]; !ok {
+			p.sure = false
+		}
+		p.at += eq + 1
+		v, ok := p.value(depth + 1)
+		if _, twice := m[name]; !ok || twice {
+			return nil, false
+		}
+		m[name] = v
+		p.comma()
+	}
+	return nil, false
+}
+
+func (p *structParser) list(depth int) (any, bool) {
+	l := []any{}
+	p.at++
+	for p.at < len(p.text) {
+		if p.text[p.at] == ']' {
+			p.at++
+			return l, true
+		}
+		before := p.at
+		v, ok := p.value(depth + 1)
+		if !ok {
+			return nil, false
+		}
+		l = append(l, v)
+		p.comma()
+		if p.at == before {
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+func (p *structParser) comma() {
+	if strings.HasPrefix(p.text[p.at:], ", ") {
+		p.at += 2
+	}
+}
+
+// isCSV says that a file begins with a header that names columns of a record.
+func isCSV(head []byte) bool {
+	line, _, _ := bytes.Cut(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), []byte("\n"))
+	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
+		return false
+	}
+	cells, err := (&csvReader{in: newWalker(bytes.NewReader(line))}).row()
+	if err != nil {
+		return false
+	}
+	n := 0
+	for _, c := range cells {
+		if wholeRecord[strings.ToLower(c)] && len(cells) < 40 || column(c) == "eventID" {
+			return true
+		}
+		if column(c) != "" {
+			n++
+		}
+	}
+	return n >= 3
+}
+
+// readCSV reads rows that Lake, Athena or Event history wrote, one at a time.
+func readCSV(w *walker, s *sink) error {
+	s.saw(shapeLake)
+	c := &csvReader{in: w}
+	header, err := c.row()
+	if err != nil {
+		return ended(err)
+	}
+	for {
+		start := w.at
+		cells, err := c.row()
+		if errors.Is(err, io.EOF) && len(cells) == 0 {
+			return nil
+		}
+		if errors.Is(err, errCSV) {
+			s.trouble(start, "too-large", err.Error())
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if len(cells) == 1 && cells[0] == "" {
+			continue
+		}
+		if len(cells) != len(header) {
+			s.trouble(start, "bad-record", fmt.Sprintf("row of %d cells under %d columns", len(cells), len(header)))
+			continue
+		}
+		row := make(map[string]any, len(cells))
+		for i, cell := range cells {
+			if _, twice := row[header[i]]; !twice {
+				row[header[i]] = cell
+			}
+		}
+		if err := s.lakeMap(start, row); err != nil {
+			return err
+		}
+	}
+}
+
+var errCSV = fmt.Errorf("a row of more than %d MiB: a quote that never ends, or a hostile file", maxShapeRecord>>20)
+
+// csvReader reads RFC 4180 with a bound on a row, which encoding/csv has none of.
+type csvReader struct{ in *walker }
+
+const maxCells = 1000
+
+// row gives the next row. io.EOF comes with the last one where no line break ends it.
+func (c *csvReader) row() ([]string, error) {
+	var cells []string
+	var cell []byte
+	size, quoted, was := 0, false, false
+	for {
+		b, err := c.in.next()
+		if err != nil {
+			if errors.Is(err, io.EOF) && (len(cells) > 0 || len(cell) > 0) {
+				cells = append(cells, string(cell))
+			}
+			return cells, err
+		}
+		if size++; size > maxShapeRecord || len(cells) > maxCells {
+			return nil, errCSV
+		}
+		switch {
+		case quoted && b == '"':
+			if next := c.in.peek(1); len(next) == 1 && next[0] == '"' {
+				_, _ = c.in.next()
+				cell = append(cell, '"')
+			} else {
+				quoted = false
+			}
+		case quoted:
+			cell = append(cell, b)
+		case b == '"' && len(cell) == 0 && !was:
+			quoted, was = true, true
+		case b == ',':
+			cells, cell, was = append(cells, string(cell)), cell[:0], false
+		case b == '\n':
+			return append(cells, string(bytes.TrimSuffix(cell, []byte("\r")))), nil
+		default:
+			cell = append(cell, b)
+		}
+	}
+}

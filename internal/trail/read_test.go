@@ -1,0 +1,62 @@
+package trail
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+const data = "../../../shared/data/cloudtrail"
+
+// open gives the files that match pattern in the shared data, and skips the test where that is absent.
+func shared(t testing.TB, pattern string) []File {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(data, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) == 0 {
+		t.Skipf("skipped: %s/%s is not on this machine", data, pattern)
+	}
+	var files []File
+	for _, p := range paths {
+		files = append(files, File{Name: p, Open: func() (io.ReadCloser, error) { return os.Open(p) }})
+	}
+	return files
+}
+
+func fileOf(name, text string) File {
+	return File{Name: name, Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader([]byte(text))), nil
+	}}
+}
+
+func corpusOf(t testing.TB, files ...File) *Corpus {
+	t.Helper()
+	c, err := Read(context.Background(), files, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestReadShared(t *testing.T) {
+	for pattern, want := range map[string]int{"stratus/*.json": 310, "labelled/*.jsonl": 0, "shapes/lookup_events.jsonl": 0, "shapes/delivery_file.json": 0} {
+		c := corpusOf(t, shared(t, pattern)...)
+		if in := c.Ingest(); len(in.Problems) > 0 || c.Len() == 0 || want > 0 && in.Records != want {
+			t.Errorf("%s: %d events, %+v", pattern, c.Len(), in)
+		}
+	}
+}
+
+// A record of a delivery file, a line and an array are one event each; a copy counts once.
+func TestReadShapes(t *testing.T) {
+	const record = `{"eventVersion":"1.08","eventID":"a","eventName":"ListBuckets","eventSource":"s3.amazonaws.com","eventTime":"2024-01-01T00:00:00Z","userIdentity":{"type":"Root"}}`
+	c := corpusOf(t, fileOf("a", `{"Records":[`+record+`]}`), fileOf("b", record+"\n"), fileOf("c", "["+record+"]"))
+	if in := c.Ingest(); c.Len() != 1 || in.Records != 3 || in.Duplicates != 2 {
+		t.Errorf("%d events, %+v", c.Len(), in)
+	}
+}

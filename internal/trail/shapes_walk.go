@@ -1,0 +1,506 @@
+package trail
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"github.com/klauspost/compress/gzip"
+	"io"
+)
+
+const (
+	// maxShapeRecord bounds one record with its envelope. CloudTrail's own limit is 1 MB for an enriched event and
+	// 256 KB for others; a string in an envelope may be twice that for its escapes.
+	maxShapeRecord = 16 << 20
+	maxShapeDepth  = 64
+)
+
+var errSyntax = errors.New("not JSON")
+
+// A walker splits a stream of JSON into the objects that matter, without holding more than one of them. It checks
+// the grammar as far as it takes to find an object's end and to notice a torn line; whoever reads the object checks
+// the rest.
+type walker struct {
+	in    *bufio.Reader
+	at    int64 // offset of the next byte
+	fresh bool  // nothing but space since the last line break
+
+	keep bool // bytes go to held
+	held []byte
+	over bool // the object is longer than may be held
+	deep bool // or nested deeper than may be read
+}
+
+func newWalker(r io.Reader) *walker {
+	w := &walker{in: bufio.NewReaderSize(r, 64<<10), fresh: true}
+	if bom, _ := w.in.Peek(3); string(bom) == "\xef\xbb\xbf" {
+		n, _ := w.in.Discard(3)
+		w.at = int64(n)
+	}
+	return w
+}
+
+func (w *walker) peek(n int) []byte {
+	head, _ := w.in.Peek(n)
+	return head
+}
+
+func (w *walker) next() (byte, error) {
+	c, err := w.in.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	w.at++
+	switch c {
+	case '\n':
+		w.fresh = true
+	case ' ', '\t', '\r':
+	default:
+		w.fresh = false
+	}
+	if w.keep {
+		w.hold(c)
+	}
+	return c, nil
+}
+
+func (w *walker) hold(c byte) {
+	if len(w.held) >= maxShapeRecord {
+		w.over = true
+		return
+	}
+	w.held = append(w.held, c)
+}
+
+// look gives the next byte that is not space, without taking it.
+func (w *walker) look() (byte, error) {
+	for {
+		b, err := w.in.Peek(1)
+		if err != nil {
+			return 0, err
+		}
+		switch b[0] {
+		case ' ', '\t', '\r', '\n':
+			_, _ = w.next()
+		default:
+			return b[0], nil
+		}
+	}
+}
+
+// all reads values to the end of the stream. Offsets are base for what is in a string, those of the stream where base
+// is negative. A value that is torn costs its line, not those after it.
+func (w *walker) all(s *sink, level int, base int64) error {
+	for {
+		c, err := w.look()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		start := w.at
+		if c != '{' && c != '[' && c != '"' {
+			err = w.line(s, c)
+		} else {
+			err = w.value(s, level, base)
+		}
+		w.drop()
+		switch {
+		case err == nil:
+		case errors.Is(err, errSyntax):
+			s.trouble(w.from(start, base), "not-json", err.Error())
+			if err := w.resync(start); err != nil {
+				return ended(err)
+			}
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			s.trouble(w.from(start, base), "truncated", "the file ends within a value")
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		default:
+			return err
+		}
+	}
+}
+
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func (w *walker) from(at, base int64) int64 {
+	if base >= 0 {
+		return base
+	}
+	return at
+}
+
+// line takes a line that does not begin with JSON: the time before a record of a CloudWatch Logs export, or junk.
+func (w *walker) line(s *sink, c byte) error {
+	if c == ',' {
+		_, err := w.next()
+		return err
+	}
+	if n := stamp(w.peek(64)); n > 0 {
+		s.saw(shapeExport)
+		for range n {
+			if _, err := w.next(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: a line begins with byte 0x%02x", errSyntax, c)
+}
+
+// resync goes on with the next line; with this one where the fault was noticed at its beginning.
+func (w *walker) resync(start int64) error {
+	if w.fresh && w.at > start {
+		return nil
+	}
+	for {
+		c, err := w.next()
+		if err != nil || c == '\n' {
+			return err
+		}
+	}
+}
+
+func (w *walker) drop() { w.keep, w.held, w.over, w.deep = false, w.held[:0], false, false }
+
+func (w *walker) value(s *sink, level int, base int64) error {
+	c, err := w.look()
+	if err != nil {
+		return err
+	}
+	if level > maxUnwrap && (c == '{' || c == '[') {
+		s.trouble(w.from(w.at, base), "too-deep", "lists of records in one another")
+		return w.skip()
+	}
+	switch c {
+	case '{':
+		return w.object(s, level, base)
+	case '[':
+		return w.array(s, level, base, false)
+	case '"':
+		return w.quoted(s, level, base)
+	}
+	s.notOurs(w.from(w.at, base))
+	return w.skip()
+}
+
+// quoted takes a string that stands where a record is expected and may be one.
+func (w *walker) quoted(s *sink, level int, base int64) error {
+	start := w.from(w.at, base)
+	raw, err := w.take()
+	if err != nil {
+		return err
+	}
+	if !w.fits(s, start) {
+		return nil
+	}
+	inner := s.text(raw)
+	if inner == nil || level >= maxUnwrap {
+		s.notOurs(start)
+		return nil
+	}
+	return newWalker(bytes.NewReader(bytes.Clone(inner))).all(s, level+1, start)
+}
+
+// take holds the next value.
+func (w *walker) take() ([]byte, error) {
+	w.drop()
+	w.keep = true
+	err := w.skip()
+	w.keep = false
+	return w.held, err
+}
+
+// fits says that what is held is whole, and names it where it is not.
+func (w *walker) fits(s *sink, offset int64) bool {
+	switch {
+	case w.over:
+		s.trouble(offset, "too-large", fmt.Sprintf("a record of more than %d MiB", maxShapeRecord>>20))
+	case w.deep:
+		s.trouble(offset, "too-deep", fmt.Sprintf("a record nested more than %d deep", maxShapeDepth))
+	default:
+		return true
+	}
+	return false
+}
+
+func (w *walker) array(s *sink, level int, base int64, rows bool) error {
+	if _, err := w.next(); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		c, err := w.look()
+		if err != nil {
+			return err
+		}
+		if c == ']' {
+			_, err := w.next()
+			return err
+		}
+		if n > 0 {
+			if c != ',' {
+				return fmt.Errorf("%w: 0x%02x where a comma is expected", errSyntax, c)
+			}
+			if _, err = w.next(); err != nil {
+				return err
+			}
+			if c, err = w.look(); err != nil {
+				return err
+			}
+		}
+		if rows && c == '[' {
+			err = w.row(s, base)
+		} else {
+			err = w.value(s, level+1, base)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// row takes one of QueryResultRows: an array of objects of one member each.
+func (w *walker) row(s *sink, base int64) error {
+	start := w.from(w.at, base)
+	raw, err := w.take()
+	if err != nil || !w.fits(s, start) {
+		return err
+	}
+	return s.lakeRow(start, raw)
+}
+
+// object holds an object and hands it over, or, where it turns out to be a list's envelope, reads the list.
+func (w *walker) object(s *sink, level int, base int64) error {
+	start := w.from(w.at, base)
+	w.drop()
+	w.keep = true
+	if _, err := w.next(); err != nil {
+		return err
+	}
+	has := map[string]bool{}
+	envelope := false
+	for n := 0; ; n++ {
+		c, err := w.look()
+		if err != nil {
+			return err
+		}
+		if c == '}' {
+			_, err = w.next()
+			w.keep = false
+			if err != nil || envelope || !w.fits(s, start) {
+				return err
+			}
+			return s.object(start, w.held, has, level)
+		}
+		if n > 0 {
+			if c != ',' {
+				return fmt.Errorf("%w: 0x%02x where a comma is expected", errSyntax, c)
+			}
+			_, _ = w.next()
+		}
+		name, err := w.name()
+		if err != nil {
+			return err
+		}
+		if known[name] {
+			has[name] = true
+		}
+		if c, err = w.look(); err != nil {
+			return err
+		}
+		if c == '[' && containers[name] && !has["eventID"] && !has["class_uid"] {
+			envelope = true
+			w.drop()
+			err = w.array(s, level, base, name == "QueryResultRows")
+			w.drop()
+		} else if c == '{' && name == "hits" {
+			envelope = true
+			w.drop()
+			err = w.value(s, level+1, base)
+			w.drop()
+		} else {
+			err = w.skip()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// name reads a member's name and its colon. Names longer than 64 bytes, or with escapes, are none that matter.
+func (w *walker) name() (string, error) {
+	c, err := w.look()
+	if err != nil {
+		return "", err
+	}
+	if c != '"' {
+		return "", fmt.Errorf("%w: 0x%02x where a name is expected", errSyntax, c)
+	}
+	var short []byte
+	if err := w.str(func(c byte) {
+		if len(short) < 64 {
+			short = append(short, c)
+		}
+	}); err != nil {
+		return "", err
+	}
+	if c, err = w.look(); err != nil {
+		return "", err
+	}
+	if c != ':' {
+		return "", fmt.Errorf("%w: 0x%02x where a colon is expected", errSyntax, c)
+	}
+	_, err = w.next()
+	return string(short), err
+}
+
+// str reads a string with its quotes.
+func (w *walker) str(each func(byte)) error {
+	if _, err := w.next(); err != nil {
+		return err
+	}
+	for {
+		b, err := w.in.Peek(1)
+		if err != nil {
+			return err
+		}
+		if b[0] < 0x20 {
+			return fmt.Errorf("%w: control byte 0x%02x in a string", errSyntax, b[0])
+		}
+		c, err := w.next()
+		if err != nil {
+			return err
+		}
+		switch c {
+		case '"':
+			return nil
+		case '\\':
+			if _, err := w.next(); err != nil {
+				return err
+			}
+		}
+		if each != nil {
+			each(c)
+		}
+	}
+}
+
+// skip goes past the next value, of whatever depth, without recursion. Bit i of objects says whether the value open
+// at depth i is an object, in which a name follows each brace and comma.
+func (w *walker) skip() error {
+	var objects [maxShapeDepth + 1]bool
+	depth, name, again := 0, false, false
+	for {
+		c, err := w.look()
+		if err != nil {
+			return err
+		}
+		in := depth > 0 && depth <= maxShapeDepth && objects[depth]
+		if name && c != '"' && c != '}' {
+			return fmt.Errorf("%w: 0x%02x where a name is expected", errSyntax, c)
+		}
+		if again && (c == '{' || c == '[' || c == '"') {
+			return fmt.Errorf("%w: 0x%02x where a comma is expected", errSyntax, c)
+		}
+		again = false
+		switch c {
+		case '"':
+			err = w.str(nil)
+			again, name = !name, false
+			if err == nil && in && !again {
+				err = w.colon()
+			}
+		case '{', '[':
+			depth++
+			if depth <= maxShapeDepth {
+				objects[depth] = c == '{'
+			} else {
+				w.deep = true
+			}
+			name = c == '{' && depth <= maxShapeDepth
+			_, err = w.next()
+		case '}', ']':
+			if depth == 0 || depth <= maxShapeDepth && objects[depth] != (c == '}') {
+				return fmt.Errorf("%w: 0x%02x closes nothing", errSyntax, c)
+			}
+			depth--
+			again, name = true, false
+			_, err = w.next()
+		case ',':
+			if depth == 0 {
+				return fmt.Errorf("%w: a comma where a value is expected", errSyntax)
+			}
+			name = in
+			_, err = w.next()
+		case ':':
+			if depth <= maxShapeDepth {
+				return fmt.Errorf("%w: a colon where none is expected", errSyntax)
+			}
+			_, err = w.next()
+		default:
+			again = true
+			err = w.scalar(c)
+		}
+		if err != nil || depth == 0 {
+			return err
+		}
+	}
+}
+
+func (w *walker) colon() error {
+	c, err := w.look()
+	if err != nil {
+		return err
+	}
+	if c != ':' {
+		return fmt.Errorf("%w: 0x%02x where a colon is expected", errSyntax, c)
+	}
+	_, err = w.next()
+	return err
+}
+
+// scalar takes a number, true, false or null, or whatever stands in their place up to a delimiter.
+func (w *walker) scalar(c byte) error {
+	if !(c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f' || c == 'n') {
+		return fmt.Errorf("%w: 0x%02x where a value is expected", errSyntax, c)
+	}
+	for {
+		b, err := w.in.Peek(1)
+		if err != nil {
+			return ended(err)
+		}
+		switch b[0] {
+		case ',', '}', ']', ':', ' ', '\t', '\r', '\n', '{', '[', '"':
+			return nil
+		}
+		if _, err := w.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// gunzipped gives what gzip data unpacks to, within bounds, and anything else as it is.
+func gunzipped(data []byte) []byte {
+	if len(data) < 2 || data[0] != 0x1f || data[1] != 0x8b {
+		return data
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil
+	}
+	out, err := io.ReadAll(io.LimitReader(z, maxShapeRecord+1))
+	if err != nil || len(out) > maxShapeRecord {
+		return nil
+	}
+	return out
+}
