@@ -17,21 +17,21 @@ import (
 type Corpus struct {
 	events     []*Event
 	rows       []Row
-	identities table[Identity]
-	kinds      table[Kind]
-	places     table[Place]
-	clients    table[Client]
-	codes      table[string]
+	identities interned[Identity]
+	kinds      interned[Kind]
+	places     interned[Place]
+	clients    interned[Client]
+	codes      interned[string]
 	issued     []Issued
 	ingest     Ingest
 }
 
-type table[T comparable] struct {
+type interned[T comparable] struct {
 	number map[T]uint32
 	values []T
 }
 
-func (t *table[T]) add(v T) uint32 {
+func (t *interned[T]) add(v T) uint32 {
 	if n, ok := t.number[v]; ok {
 		return n
 	}
@@ -230,7 +230,7 @@ func eventOf(m map[string]any) *Event {
 	ctx := obj(u, "sessionContext")
 	attributes, issuer := obj(ctx, "attributes"), obj(ctx, "sessionIssuer")
 	e := &Event{
-		ID: str(m, "eventID"), RawName: str(m, "eventName"), Name: str(m, "eventName"), Source: str(m, "eventSource"),
+		ID: str(m, "eventID"), RawName: str(m, "eventName"), Name: plainName(str(m, "eventName")), Source: str(m, "eventSource"),
 		Region: str(m, "awsRegion"), Version: str(m, "eventVersion"), Type: str(m, "eventType"),
 		SourceIP: str(m, "sourceIPAddress"), UserAgent: str(m, "userAgent"), Code: str(m, "errorCode"), Message: str(m, "errorMessage"),
 		RequestID: str(m, "requestID"), SharedID: str(m, "sharedEventID"), Recipient: str(m, "recipientAccountId"), VPCEndpoint: str(m, "vpcEndpointId"),
@@ -265,4 +265,16 @@ func eventOf(m map[string]any) *Event {
 		e.Outcome = Failed
 	}
 	return e
+}
+
+// plainName takes the API's version off an event's name: CreateFunction20150331, UpdateFunctionCode20150331v2.
+func plainName(name string) string {
+	plain := name
+	if i := strings.LastIndexByte(plain, 'v'); i > 8 && i < len(plain)-1 && strings.Trim(plain[i+1:], "0123456789") == "" {
+		plain = plain[:i]
+	}
+	if n := len(plain) - 8; n > 0 && (strings.HasPrefix(plain[n:], "19") || strings.HasPrefix(plain[n:], "20")) && strings.Trim(plain[n:], "0123456789") == "" {
+		return plain[:n]
+	}
+	return name
 }

@@ -1,0 +1,56 @@
+package trail
+
+import (
+	"context"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every detonation is answered with a technique that its label accepts, without looking at the user agent.
+func TestStratus(t *testing.T) {
+	f, err := os.Open(filepath.Join(data, "stratus/labels.csv"))
+	if err != nil {
+		t.Skip("skipped: the detonation logs are not on this machine")
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) != 36 {
+		t.Fatal(len(rows), err)
+	}
+	for _, r := range rows[1:] {
+		c := corpusOf(t, shared(t, "stratus/"+r[0])...)
+		var q Question
+		for s := range strings.SplitSeq(r[2], ";") {
+			kind := "access-key"
+			if strings.HasPrefix(s, "arn:") {
+				kind = "user"
+			}
+			q.Seeds = append(q.Seeds, Seed{Kind: kind, Value: s})
+		}
+		d, err := Find(context.Background(), c, q)
+		if err != nil {
+			t.Fatal(r[0], err)
+		}
+		var got []string
+		for _, a := range d.Techniques {
+			got = append(got, a.AttackID)
+		}
+		if !slices.ContainsFunc(strings.Split(r[3], ";"), func(id string) bool { return slices.Contains(got, id) }) {
+			t.Errorf("%s: %v, none of %s; %d events", r[0], got, r[3], len(d.Events))
+		}
+	}
+}
+
+func TestTechniquesHaveNames(t *testing.T) {
+	for name, m := range table {
+		for _, id := range strings.Fields(m.attack) {
+			if techniqueName(id) == "" {
+				t.Errorf("%s: %s has no name", name, id)
+			}
+		}
+	}
+}
