@@ -74,6 +74,10 @@ func answer(t *testing.T, s drill.Scenario, seed int64, o playbook.Options) (app
 	d := s.Build(drill.Options{Seed: seed})
 	d.World.Suspect(d.Instance)
 	d.World.AddImage(d.Region, awssim.Image{Name: "made of the suspect", SourceInstance: d.Instance})
+	// Leaving its Auto Scaling group takes an instance out of the group's own target groups, by whichever comes first:
+	// only a registration made by hand needs the call for certain.
+	d.World.AddTargetGroup(d.Region, awssim.TargetGroup{Name: "by-hand", Port: 80, Targets: []awssim.Target{{ID: d.Instance}}})
+	d.World.AddClassicLoadBalancer(d.Region, awssim.ClassicLoadBalancer{Name: "by-hand", Instances: []string{d.Instance}})
 	cfg := aws.Config{Region: d.Region}
 	d.World.Attach(&cfg, d.Caller)
 	conn := action.Connect(cfg)
