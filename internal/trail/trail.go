@@ -111,6 +111,7 @@ type Event struct {
 	Original    string // addendum.originalEventID
 	Omitted     bool   // requestParameters or responseElements left out as too large: what it did is unknown
 	Hidden      bool   // requestParameters or responseElements hidden for security reasons as a whole
+	Unread      string // why the strict reader refused the record: then Request, Response, Additional, Service and Resources are empty, and what it did is unknown
 	Raw         []byte // the record's JSON as found (for shapes that wrap it, the inner record)
 }
 
