@@ -1,81 +1,16 @@
 package report
 
 import (
-	"fmt"
 	"net/netip"
 	"regexp"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"cordon/internal/escape"
 )
 
-// Escape makes text safe to look at: what steers a terminal, turns the direction of writing, is invisible or
-// breaks a line is written out (\x1b, \u202e, \n), as are bytes that are not UTF-8 (\xff). Letters, marks and
-// symbols of every script stay. It is for display: a backslash stays a backslash, so that escaping twice is
-// harmless, and the exact value stands in report.json.
-func Escape(s string) string {
-	if plainASCII(s) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case hidden(r):
-			b.WriteString(spell(r))
-		default:
-			b.WriteRune(r)
-		}
-		i += n
-	}
-	return b.String()
-}
-
-func plainASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-func spell(r rune) string {
-	switch {
-	case r == '\n':
-		return `\n`
-	case r == '\r':
-		return `\r`
-	case r == '\t':
-		return `\t`
-	case r < utf8.RuneSelf:
-		return fmt.Sprintf(`\x%02x`, r)
-	case r <= 0xffff:
-		return fmt.Sprintf(`\u%04x`, r)
-	}
-	return fmt.Sprintf(`\U%08x`, r)
-}
-
-// hidden tells the runes that act on what shows them, or that nobody sees. The general category Cf holds the
-// bidirectional controls, the zero-width characters and the tags; of it, only the Arabic and Syriac number
-// signs are seen (Unicode Standard Annex #44, Prepended_Concatenation_Mark). Variation selectors and what is
-// ignorable by default can carry bytes that nobody sees.
-func hidden(r rune) bool {
-	switch {
-	case r < ' ' || 0x7f <= r && r < 0xa0:
-		return true
-	case r < 0xa0:
-		return false
-	case unicode.Is(unicode.Prepended_Concatenation_Mark, r):
-		return false
-	}
-	noncharacter := r&0xfffe == 0xfffe || 0xfdd0 <= r && r <= 0xfdef
-	return noncharacter || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp,
-		unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
-}
+// Escape makes text safe to look at, as escape.Text does. The exact value stands in report.json.
+func Escape(s string) string { return escape.Text(s) }
 
 // Defang writes an address, a name or prose with addresses in it so that nothing makes a link of it and nobody
 // goes there by mistake: hxxp[://]evil[.]example, 2001[:]db8[:][:]1. The result is escaped. Defanging twice

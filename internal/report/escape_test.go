@@ -4,34 +4,9 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
-)
 
-func TestEscape(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"", ""},
-		{"web-7 (prod), Größe 東京 עברית हिन्दी é 🙂 ₿ 1\u00a02", "web-7 (prod), Größe 東京 עברית हिन्दी é 🙂 ₿ 1\u00a02"},
-		{"\x1b[31mred\x1b[0m", `\x1b[31mred\x1b[0m`},
-		{"\x1b]8;;http://evil\x07text\x1b]8;;\x07", `\x1b]8;;http://evil\x07text\x1b]8;;\x07`},
-		{"a\nb\rc\td\x00\x7f", `a\nb\rc\td\x00\x7f`},
-		{"\u009b31m \u0085", `\u009b31m \u0085`},
-		{"\x9b31m\xff\xc3", `\x9b31m\xff\xc3`},
-		{"\xed\xa0\x80", `\xed\xa0\x80`},
-		{"invoice\u202efdp.exe", `invoice\u202efdp.exe`},
-		{"\u2066a\u2069\u200e\u200f\u061c", `\u2066a\u2069\u200e\u200f\u061c`},
-		{"ad\u200bmin\u200c\u200d\ufeff\u2060\u00ad", `ad\u200bmin\u200c\u200d\ufeff\u2060\u00ad`},
-		{"a\u2028b\u2029c", `a\u2028b\u2029c`},
-		{"tag\U000e0041\U000e007f", `tag\U000e0041\U000e007f`},
-		{"x\ufe00\U000e0100\u115f\u3164\u034f", `x\ufe00\U000e0100\u115f\u3164\u034f`},
-		{"\ufffe\U0010ffff", `\ufffe\U0010ffff`},
-		{"real replacement \ufffd", "real replacement \ufffd"},
-		{"\u0600 stays, it is seen", "\u0600 stays, it is seen"},
-		{`C:\x1b`, `C:\x1b`},
-	} {
-		if got := Escape(c.in); got != c.want {
-			t.Errorf("Escape(%q) = %s, want %s", c.in, got, c.want)
-		}
-	}
-}
+	"cordon/internal/escape"
+)
 
 func TestDefang(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
@@ -111,7 +86,7 @@ func FuzzEscape(f *testing.F) {
 		if !utf8.ValidString(got) {
 			t.Fatalf("Escape(%q) is not UTF-8", s)
 		}
-		if i := strings.IndexFunc(got, hidden); i >= 0 {
+		if i := strings.IndexFunc(got, escape.Hidden); i >= 0 {
 			t.Fatalf("Escape(%q) keeps a hidden rune at byte %d", s, i)
 		}
 		if again := Escape(got); again != got {
@@ -121,7 +96,7 @@ func FuzzEscape(f *testing.F) {
 		if again := Defang(fanged); again != fanged {
 			t.Fatalf("Defang(Defang(%q)) = %q, want %q", s, again, fanged)
 		}
-		if webScheme.MatchString(fanged) || strings.IndexFunc(fanged, hidden) >= 0 {
+		if webScheme.MatchString(fanged) || strings.IndexFunc(fanged, escape.Hidden) >= 0 {
 			t.Fatalf("Defang(%q) = %q", s, fanged)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"cordon/internal/casefile"
+	"cordon/internal/escape"
 )
 
 // hostile is what an attacker puts into names, tags and addresses.
@@ -141,7 +142,7 @@ func clean(t *testing.T, name string, data []byte) {
 		t.Errorf("%s is not UTF-8", name)
 	}
 	for i, r := range string(data) {
-		if r != '\n' && hidden(r) {
+		if r != '\n' && escape.Hidden(r) {
 			t.Errorf("%s holds %U at byte %d", name, r, i)
 			return
 		}

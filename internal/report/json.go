@@ -1,11 +1,10 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"cordon/internal/escape"
 )
 
 // JSON gives the report for programs, with every text exactly as the journal has it. Runes that nobody sees or
@@ -15,22 +14,7 @@ func (r Report) JSON() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the report of case %q as JSON: %w", r.Case, err)
 	}
-	var out bytes.Buffer
-	for len(data) > 0 {
-		c, n := utf8.DecodeRune(data)
-		switch {
-		case c < utf8.RuneSelf && c != 0x7f || !hidden(c):
-			out.Write(data[:n])
-		case c <= 0xffff:
-			fmt.Fprintf(&out, `\u%04x`, c)
-		default:
-			high, low := utf16.EncodeRune(c)
-			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
-		}
-		data = data[n:]
-	}
-	out.WriteByte('\n')
-	return out.Bytes(), nil
+	return append(escape.JSON(data), '\n'), nil
 }
 
 // withLists writes lists that are empty as [] and not as null.

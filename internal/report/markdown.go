@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"cordon/internal/escape"
 )
 
 // Markdown gives the report for tickets and chats.
@@ -84,8 +86,8 @@ func escapeMarkdown(s string) string {
 			b.WriteRune(r)
 		case r == ' ' && (i == 0 || i == len(s)-1):
 			b.WriteString("&#32;")
-		case hidden(r): // never reached from a report: Show has spelt these out
-			b.WriteString(escapeMarkdown(spell(r)))
+		case escape.Hidden(r): // never reached from a report: Show has spelt these out
+			b.WriteString(escapeMarkdown(escape.Spell(r)))
 		default:
 			b.WriteRune(r)
 		}
