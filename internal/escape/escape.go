@@ -83,6 +83,9 @@ func Hidden(r rune) bool {
 // JSON spells hidden runes in JSON text as \uXXXX, which no reader of JSON can tell from the rune itself, so that
 // the text keeps its meaning and is safe to look at. White space between the values stays.
 func JSON(data []byte) []byte {
+	if !bytes.ContainsFunc(data, func(r rune) bool { return r >= 0x7f }) {
+		return data
+	}
 	var out bytes.Buffer
 	out.Grow(len(data))
 	for len(data) > 0 {

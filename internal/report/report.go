@@ -194,3 +194,7 @@ type Line struct {
 	What   string             `json:"what"`
 	File   string             `json:"file"` // SHA-256 of the entry's file
 }
+
+// ScopeName is the name of the artifact by which a case holds the answer of `cordon scope`: the bytes of a
+// trail.Document. The last one of that name counts.
+const ScopeName = "scope.json"
