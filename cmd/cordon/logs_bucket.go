@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"cordon/internal/action"
+	"cordon/internal/trail"
+)
+
+// bucketLogs lists the objects under s3://bucket/prefix. They are fetched when they are read.
+func (a *app) bucketLogs(ctx context.Context, name string) ([]trail.File, error) {
+	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(name, "s3://"), "/")
+	if bucket == "" {
+		return nil, fmt.Errorf("%w: --logs %q names no bucket", errUsage, name)
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := action.ListLogs(ctx, conn, bucket, prefix)
+	switch code := action.Code(err); {
+	case err == nil:
+	case code == "AccessDenied":
+		return nil, fmt.Errorf("%w\n%s may not list it: it needs s3:ListBucket on the bucket and s3:GetObject on what is in it (and kms:Decrypt where it is encrypted so); name another with --profile or --role-arn", err, conn.Caller)
+	case code == "NoSuchBucket", len(objects) == 0:
+		return nil, err
+	}
+	files := make([]trail.File, 0, len(objects)+1)
+	for _, o := range objects {
+		files = append(files, trail.File{Name: "s3://" + bucket + "/" + o.Key, Size: o.Size, Open: o.Open})
+	}
+	if err != nil { // the listing broke off: what follows is not known
+		files = append(files, unreadable(name, err))
+	}
+	return files, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// A bar shows how far reading has got. At a terminal it is one line that is written over, five times a second; else a
+// line every ten seconds, so that a log of the run stays short. Nothing is shown of what is done within two seconds.
+type bar struct {
+	out   io.Writer
+	live  bool // a terminal, that takes a carriage return
+	files int
+	total int64 // bytes as stored; 0: unknown
+	began time.Time
+
+	mu    sync.Mutex
+	last  time.Time
+	shown int // width of what stands on the line
+}
+
+// newBar makes a bar on w. With NO_COLOR, or on a terminal that says it is dumb, nothing is written over.
+func newBar(w io.Writer, files int, total int64) *bar {
+	f, ok := w.(*os.File)
+	live := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return &bar{out: w, live: live, files: files, total: total, began: time.Now()}
+}
+
+// at is told how much is read; it may be called from many goroutines.
+func (b *bar) at(files int, bytes int64, events int) {
+	pause := 10 * time.Second
+	if b.live {
+		pause = 200 * time.Millisecond
+	}
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(b.began) < 2*time.Second || now.Sub(b.last) < pause {
+		return
+	}
+	b.last = now
+	line := b.line(files, bytes, events, now.Sub(b.began))
+	if !b.live {
+		fmt.Fprintln(b.out, line)
+		return
+	}
+	fmt.Fprint(b.out, "\r"+line+strings.Repeat(" ", max(0, b.shown-len(line))))
+	b.shown = len(line)
+}
+
+// line is the same width for as long as it can be, in characters that every terminal has.
+func (b *bar) line(files int, bytes int64, events int, spent time.Duration) string {
+	if b.total <= 0 || bytes <= 0 {
+		return fmt.Sprintf("reading  %d of %d files   %s   %s events", files, b.files, size(bytes), thousands(events))
+	}
+	done := min(float64(bytes)/float64(b.total), 1)
+	const width = 24
+	full := int(done * width)
+	left := time.Duration(float64(spent) * (1 - done) / done).Round(time.Second)
+	return fmt.Sprintf("reading  [%s%s] %3.0f%%   %s of %s   %s events   %v left",
+		strings.Repeat("#", full), strings.Repeat(".", width-full), 100*done, size(bytes), size(b.total), thousands(events), left)
+}
+
+// end clears the line.
+func (b *bar) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shown > 0 {
+		fmt.Fprint(b.out, "\r"+strings.Repeat(" ", b.shown)+"\r")
+		b.shown = 0
+	}
+}
+
+func size(n int64) string {
+	v, unit := float64(n), "B"
+	for _, u := range []string{"KB", "MB", "GB", "TB"} {
+		if v < 1000 {
+			break
+		}
+		v, unit = v/1000, u
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, unit)
+}
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

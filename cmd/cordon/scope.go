@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cordon/internal/action"
+	"cordon/internal/engine"
+	"cordon/internal/trail"
+)
+
+// scopeFlags are what is asked and where the answer is looked for.
+type scopeFlags struct {
+	seeds        []string
+	since, until string
+	out          string
+	from         source
+}
+
+// source is where events come from: one of the three.
+type source struct {
+	logs   []string
+	lookup bool
+	index  string
+}
+
+func (s *source) check() error {
+	n := 0
+	for _, given := range []bool{len(s.logs) > 0, s.lookup, s.index != ""} {
+		if given {
+			n++
+		}
+	}
+	if n != 1 {
+		return fmt.Errorf("%w: name one of --logs (a folder, a file, s3://bucket/prefix), --lookup (ask CloudTrail) and --index (made by cordon trail index)", errUsage)
+	}
+	return nil
+}
+
+func (a *app) scopeCommand() *cobra.Command {
+	var o scopeFlags
+	c := &cobra.Command{
+		Use:   "scope [CASE]",
+		Short: "Who did it and what did they reach: the blast radius, from CloudTrail",
+		Long: `Reads CloudTrail logs and follows the seeds: which events are the intruder's, which identities they became, what they
+reached and gave away, what lives on, and what nobody can know because it was not logged. Changes nothing in AWS.
+
+A SEED is ` + seedSpellings + `.
+With CASE the seeds are those of the case's own finding (and of --seed, where given); cordon's own calls are left out,
+and the answer becomes part of the case and of its report.
+
+Logs are CloudTrail's in any shape: delivery files, JSON lines, LookupEvents, EventBridge, CloudWatch Logs, Lake,
+Security Lake; plain, gzip or zstd; in any layout, among other files. --lookup needs no archive: it asks CloudTrail in
+every enabled region, two requests a second each, and knows the management events of the last 90 days alone.
+
+EXIT STATUS
+  0 all was read; also where nothing was found, which the answer then says · 1 error · 2 usage
+  3 something could not be read or looked up: the answer may lack it`,
+		Args: atMost(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.scopeCase(c.Context(), args[0], o)
+			}
+			if err := o.from.check(); err != nil {
+				return err
+			}
+			if len(o.seeds) == 0 {
+				return fmt.Errorf("%w: scope needs a CASE or --seed: %s", errUsage, seedSpellings)
+			}
+			seeds, notes, err := a.seeds(o.seeds)
+			if err != nil {
+				return err
+			}
+			answer, err := a.answerScope(c.Context(), o, trail.Question{Seeds: seeds}, notes)
+			if err != nil {
+				return err
+			}
+			defer answer.close()
+			return a.giveScope(answer, o)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&o.seeds, "seed", nil, "where the question starts; may be repeated")
+	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339, or a date: UTC)")
+	f.StringVar(&o.until, "until", "", "look at nothing from this time on")
+	f.StringVar(&o.out, "out", "", "write the timeline, pivots, graph, indicators and layer into this folder")
+	a.readsLogs(c, &o.from)
+	f.BoolVar(&o.from.lookup, "lookup", false, "no logs: ask CloudTrail's LookupEvents in every enabled region")
+	f.StringVar(&o.from.index, "index", "", "an index that cordon trail index made")
+	return c
+}
+
+// readsLogs adds the flags of the commands that read logs.
+func (a *app) readsLogs(c *cobra.Command, s *source) {
+	c.Flags().StringArrayVar(&s.logs, "logs", nil, "a folder, a file or s3://bucket/prefix with logs; may be repeated")
+	a.reaches(c)
+}
+
+// scopeAnswer is the answer with what was read for it.
+type scopeAnswer struct {
+	doc    *trail.Document
+	ingest *trail.Ingest
+	corpus *trail.Corpus
+	conn   *action.AWS // where AWS was asked
+}
+
+func (s scopeAnswer) close() {}
+
+// answerScope asks q of what o names. What must be known beside the answer is added to its notes.
+func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, notes []string) (scopeAnswer, error) {
+	var err error
+	if q.Since, err = parseTime("--since", o.since); err != nil {
+		return scopeAnswer{}, err
+	}
+	if q.Until, err = parseTime("--until", o.until); err != nil {
+		return scopeAnswer{}, err
+	}
+	if !q.Until.IsZero() && !q.Since.Before(q.Until) {
+		return scopeAnswer{}, fmt.Errorf("%w: --since %s is not before --until %s", errUsage, o.since, o.until)
+	}
+	for _, n := range notes {
+		a.tell("%s", n)
+	}
+	answer, err := a.find(ctx, o.from, q)
+	if err != nil {
+		return scopeAnswer{}, err
+	}
+	answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, notes...)
+	answer.ingest = answer.corpus.Ingest()
+	if n := lost(answer.ingest); n > 0 {
+		answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, "not everything could be read, so that this may lack something: see what is said of the ingest")
+	}
+	return answer, nil
+}
+
+// find reads what the source names, and answers q over it.
+func (a *app) find(ctx context.Context, s source, q trail.Question) (scopeAnswer, error) {
+	c, err := a.corpus(ctx, s, q)
+	if err != nil {
+		return scopeAnswer{}, err
+	}
+	doc, err := trail.Find(ctx, c, q)
+	if err != nil {
+		return scopeAnswer{}, err
+	}
+	return scopeAnswer{doc: doc, corpus: c}, nil
+}
+
+// giveScope prints the answer, writes what --out asks for, and says by its error whether something is lacking.
+func (a *app) giveScope(s scopeAnswer, o scopeFlags) error {
+	a.showIngest(s.ingest)
+	if o.out != "" {
+		if err := a.saveScope(s, o.out); err != nil {
+			return err
+		}
+	}
+	if a.json() {
+		if err := a.document(s.doc); err != nil {
+			return err
+		}
+	} else {
+		a.showScope(s.doc)
+	}
+	return incomplete(s.ingest)
+}
+
+// incomplete is the error of an answer that may lack something.
+func incomplete(in *trail.Ingest) error {
+	n := lost(in)
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %d things could not be read or looked up, and the answer may lack what is in them", engine.ErrPartly, n)
+}
+
+// parseTime reads a point in time: RFC 3339, or a date, which is its beginning in UTC.
+func parseTime(flag, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%w: %s takes a time like 2026-11-23T02:14:00Z or a date like 2026-11-23, not %q", errUsage, flag, s)
+}
