@@ -1,0 +1,176 @@
+package trail
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sync/errgroup"
+)
+
+// The benchmarks print ratios within one run, since a time by itself says as much of the machine as of cordon:
+//
+//	go test ./internal/trail -run '^$' -bench 'ScopeGzip|SmallFiles' -benchtime 3x
+//	CORDON_BENCH_LARGE=1 go test ./internal/trail -run TestMemory -bench IndexSecondQuestion -v -timeout 1h
+//
+// The logs are generated once, in CORDON_BENCH_DIR or the folder of temporary files: 2 GB, with the large one 1 GB more.
+
+// eachFile calls do for every file, on as many goroutines as there are processors.
+func eachFile(tb testing.TB, files []File, do func(io.Reader, []byte) error) {
+	tb.Helper()
+	var group errgroup.Group
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() error {
+			buffer := make([]byte, 256<<10)
+			for i := next.Add(1) - 1; i < int64(len(files)); i = next.Add(1) - 1 {
+				r, err := files[i].Open()
+				if err != nil {
+					return err
+				}
+				if err := do(r, buffer); err != nil {
+					return err
+				}
+				if err := r.Close(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// onlyDecompress reads the files and does nothing with what they hold; it gives how much that is.
+func onlyDecompress(tb testing.TB, files []File) int64 {
+	var total atomic.Int64
+	readers := make(chan *gzip.Reader, runtime.GOMAXPROCS(0))
+	for range cap(readers) {
+		readers <- new(gzip.Reader)
+	}
+	eachFile(tb, files, func(r io.Reader, buffer []byte) error {
+		z := <-readers
+		defer func() { readers <- z }()
+		if err := z.Reset(r); err != nil {
+			return err
+		}
+		for {
+			n, err := z.Read(buffer)
+			total.Add(int64(n))
+			if err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	})
+	return total.Load()
+}
+
+// askOnce reads the files and asks one question, as cordon scope does.
+func askOnce(tb testing.TB, files []File, q Question) (*Corpus, *Document) {
+	tb.Helper()
+	c, err := Read(context.Background(), files, Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d, err := Find(context.Background(), c, q)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := json.Marshal(d); err != nil {
+		tb.Fatal(err)
+	}
+	return c, d
+}
+
+func keyQuestion(key string) Question {
+	return Question{Seeds: []Seed{{Kind: "access-key", Value: key}}}
+}
+
+// A duel measures two things by turns, so that what else the machine does falls on both.
+type duel struct{ ours, theirs []time.Duration }
+
+func (d *duel) round(ours, theirs func()) {
+	start := time.Now()
+	theirs()
+	middle := time.Now()
+	ours()
+	d.theirs = append(d.theirs, middle.Sub(start))
+	d.ours = append(d.ours, time.Since(middle))
+}
+
+func median(of []time.Duration) time.Duration {
+	of = slices.Sorted(slices.Values(of))
+	return of[len(of)/2]
+}
+
+// BenchmarkScopeGzip is the wall time of a whole question over 500,000 events in 200 gzip files against that of only
+// decompressing them with as many goroutines. The intruder's key is used in a part of the files, the busy one in all of
+// the first account.
+func BenchmarkScopeGzip(b *testing.B) {
+	w := newWorld(generated{Seed: 1, Files: 200, Events: 500_000})
+	files := onDisk(b, w)
+	for name, key := range map[string]string{"intruder": w.key, "busy": w.busy.key} {
+		b.Run(name, func(b *testing.B) {
+			var d duel
+			var size int64
+			var events, listed int
+			size = onlyDecompress(b, files) // into the page cache
+			for b.Loop() {
+				d.round(func() {
+					c, found := askOnce(b, files, keyQuestion(key))
+					events, listed = c.Len(), len(found.Events)
+				}, func() { onlyDecompress(b, files) })
+			}
+			ours, theirs := median(d.ours), median(d.theirs)
+			b.ReportMetric(float64(ours)/float64(theirs), "x-of-decompress")
+			b.ReportMetric(float64(size)/1e6/ours.Seconds(), "MB/s")
+			b.ReportMetric(float64(events)/ours.Seconds(), "events/s")
+			b.ReportMetric(float64(listed), "listed")
+		})
+	}
+}
+
+// BenchmarkSmallFiles is the same over 100,000 files of five events, against only opening and reading them.
+func BenchmarkSmallFiles(b *testing.B) {
+	w := newWorld(generated{Seed: 2, Files: 100_000, Events: 500_000})
+	files := onDisk(b, w)
+	var d duel
+	only := func() {
+		eachFile(b, files, func(r io.Reader, buffer []byte) error {
+			for {
+				if _, err := r.Read(buffer); err == io.EOF {
+					return nil
+				} else if err != nil {
+					return err
+				}
+			}
+		})
+	}
+	only()
+	for b.Loop() {
+		d.round(func() { askOnce(b, files, keyQuestion(w.key)) }, only)
+	}
+	b.ReportMetric(float64(median(d.ours))/float64(median(d.theirs)), "x-of-reading")
+	b.ReportMetric(float64(len(files))/median(d.ours).Seconds(), "files/s")
+}
+
+// largeLog is the log of 5,000,000 events, where it is asked for.
+func largeLog(tb testing.TB) (*world, []File) {
+	tb.Helper()
+	if os.Getenv("CORDON_BENCH_LARGE") == "" {
+		tb.Skip("skipped: CORDON_BENCH_LARGE=1 generates and reads 5,000,000 events, which takes minutes and 1 GB of disk")
+	}
+	w := newWorld(generated{Seed: 3, Files: 2000, Events: 5_000_000})
+	return w, onDisk(tb, w)
+}
