@@ -1,8 +1,10 @@
 package trail
 
 import (
-	"context"
+	"cmp"
 	"io"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,7 +31,7 @@ type Ingest struct {
 	Records    int            `json:"records"`       // seen
 	Events     int            `json:"events"`        // counted once
 	Duplicates int            `json:"duplicates"`    // further copies of an event
-	Conflicts  int            `json:"conflicts"`     // copies that differ; one is chosen by its bytes, whatever the order
+	Conflicts  int            `json:"conflicts"`     // events with the id of another, which differ in who, what or when: each counts
 	Strict     int            `json:"read_strictly"` // records that the fast reader handed on
 	Insights   int            `json:"insights"`
 	Digests    int            `json:"digests"`
@@ -54,10 +56,10 @@ type DigestResult struct {
 type Options struct {
 	Workers  int                                      // files read side by side; 0: GOMAXPROCS
 	Keep     func(*Identity, string, string) bool     // identity, source address, event name: keep the record's bytes at hand, since it will likely be asked for; may be nil; called from many goroutines
-	KeepSize int                                      // most bytes kept so; 0: 64 MiB
+	KeepSize int                                      // most bytes kept so; 0: 32 MiB
 	Progress func(files int, bytes int64, events int) // called now and then from many goroutines; may be nil
 	Keys     []PublicKey                              // CloudTrail's public keys, for digests
-	Raw      RawWriter                                // where the records' bytes go while reading, for an index; may be nil
+	Raw      *IndexWriter                             // the index to write while reading; may be nil
 }
 
 // PublicKey verifies digest files: one element of CloudTrail's ListPublicKeys.
@@ -65,12 +67,6 @@ type PublicKey struct {
 	Fingerprint string
 	DER         []byte // PKCS #1 public key
 	From, Until time.Time
-}
-
-// A RawWriter stores records while they are read and says where (see index.go).
-type RawWriter interface {
-	// Put keeps record and answers with a place that the corpus can find it at again.
-	Put(record []byte) (place uint64, err error)
 }
 
 // Row is what is known of every event without reading it again. Strings are numbers into the corpus's tables, equal
@@ -99,7 +95,7 @@ type Place struct{ Region, Account string } // Account: recipientAccountId, else
 // Client is from where it was called.
 type Client struct{ IP, UserAgent string }
 
-// Flags of a row.
+// Flags of a row. The two highest bits are the store's own.
 const (
 	FlagDenied uint16 = 1 << iota
 	FlagFailed
@@ -125,7 +121,163 @@ type Issued struct {
 	Event     int // row
 }
 
-// Read reads files into a corpus. An error is one of ctx or of opts.Raw; what cannot be read is a Problem.
-func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
-	return read(ctx, files, opts)
+// Unread is a record that nobody could read.
+type Unread struct {
+	File   string
+	Offset int64 // in the decompressed file
+	Why    string
+	Bytes  []byte // its beginning, at most 64 KiB; none once 16 MiB are kept in all
+}
+
+const (
+	maxUnread   = 16 << 20
+	maxUnreadOf = 64 << 10
+)
+
+// Corpus is a log, read. It is not changed after Read and may be used by many goroutines.
+//
+// Events are numbered in the order of their ids, so that the number of an event depends on the events alone.
+type Corpus struct {
+	t      *tables
+	store  *store
+	order  []uint32 // recs by number of event; nil: as they are
+	n      int      // events, where order is nil
+	files  []File
+	direct []bool
+	kinds  []Kind
+	places []Place
+	codes  []string
+	shared []mark // sharedEventIDs
+	odd    []mark // eventIDs that are no UUIDs
+	issued []Issued
+	ingest Ingest
+	unread []Unread
+	kept   map[uint32][]byte // records at hand, by rec
+	index  *indexed          // where the records are; nil: in files
+}
+
+func (c *Corpus) raw(i int) uint32 {
+	if c.order == nil {
+		return uint32(i)
+	}
+	return c.order[i]
+}
+
+func (c *Corpus) rec(i int) *rec { return c.store.rec(c.raw(i)) }
+
+// Len is the number of events, each counted once.
+func (c *Corpus) Len() int {
+	if c.order == nil {
+		return c.n
+	}
+	return len(c.order)
+}
+
+// Row is event i without reading it again.
+func (c *Corpus) Row(i int) Row { return c.rec(i).Row }
+
+// ID is the eventID of event i. A record without one has a name made of its bytes.
+func (c *Corpus) ID(i int) string {
+	r := c.rec(i)
+	if r.Flags&flagOddID != 0 {
+		if n, ok := marked(c.odd, c.raw(i)); ok {
+			return c.t.texts.text(n)
+		}
+	}
+	return uuidText(r.id)
+}
+
+// Numbered gives the event with this eventID.
+func (c *Corpus) Numbered(id string) (int, bool) {
+	key, ok := uuid([]byte(id))
+	if !ok {
+		key = oddID([]byte(id))
+	}
+	lo, hi := 0, c.Len()
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if m := c.rec(mid).id; slices.Compare(m[:], key[:]) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == c.Len() || c.ID(lo) != id {
+		return 0, false
+	}
+	return lo, true
+}
+
+// SharedID is the sharedEventID of event i, empty without one.
+func (c *Corpus) SharedID(i int) string {
+	n, ok := marked(c.shared, c.raw(i))
+	if !ok {
+		return ""
+	}
+	return c.t.texts.text(n)
+}
+
+// Identity n of the table that Row.Identity points into, put together anew at each call.
+func (c *Corpus) Identity(n uint32) *Identity { return c.t.identity(n) }
+
+// Identities is how many there are. Some may be no event's: of copies that said something else.
+func (c *Corpus) Identities() int { return c.t.identities.len() }
+
+// Kind n of the table that Row.Kind points into.
+func (c *Corpus) Kind(n uint32) Kind { return c.kinds[n] }
+
+// Kinds is how many there are.
+func (c *Corpus) Kinds() int { return len(c.kinds) }
+
+// Place n of the table that Row.Place points into.
+func (c *Corpus) Place(n uint32) Place { return c.places[n] }
+
+// Places is how many there are.
+func (c *Corpus) Places() int { return len(c.places) }
+
+// Client n of the table that Row.Client points into.
+func (c *Corpus) Client(n uint32) Client { return c.t.client(n) }
+
+// Clients is how many there are.
+func (c *Corpus) Clients() int { return c.t.clients.len() }
+
+// Code n of the table that Row.Code points into.
+func (c *Corpus) Code(n uint16) string { return c.codes[n] }
+
+// Issued is the credential table: every access key that a response handed out, by key, then event id.
+func (c *Corpus) Issued() []Issued { return c.issued }
+
+// Ingest says what was read.
+func (c *Corpus) Ingest() *Ingest { return &c.ingest }
+
+// Unread are the records that nobody could read, by file and offset.
+func (c *Corpus) Unread() []Unread { return c.unread }
+
+// Where event i was found: the file, and the offset in it, decompressed, of the record or of what wraps it.
+func (c *Corpus) Where(i int) (file string, offset int64) {
+	r := c.rec(i)
+	return c.files[r.file].Name, r.offset()
+}
+
+// issuedBy makes the credential table of the recs that remain.
+func (c *Corpus) issuedBy(marks []mark) {
+	sortMarks(marks)
+	for i := range c.Len() {
+		if c.rec(i).Flags&flagIssued == 0 {
+			continue
+		}
+		raw := c.raw(i)
+		at, _ := slices.BinarySearchFunc(marks, raw, func(m mark, rec uint32) int { return cmp.Compare(m.rec, rec) })
+		for ; at < len(marks) && marks[at].rec == raw; at++ {
+			c.issued = append(c.issued, Issued{c.t.texts.text(marks[at].text), i})
+		}
+	}
+	c.sortIssued()
+}
+
+func (c *Corpus) sortIssued() {
+	slices.SortFunc(c.issued, func(a, b Issued) int {
+		return cmp.Or(strings.Compare(a.AccessKey, b.AccessKey), cmp.Compare(a.Event, b.Event))
+	})
+	c.issued = slices.Compact(c.issued)
 }

@@ -136,7 +136,13 @@ func seconds(t time.Time, none uint32) uint32 {
 	return uint32(t.Unix())
 }
 
-func stampOf(sec uint32) string { return time.Unix(int64(sec), 0).UTC().Format(time.RFC3339) }
+// stampOf spells a row's time, "" where the record has none.
+func stampOf(sec uint32) string {
+	if sec == 0 {
+		return ""
+	}
+	return timeAt(sec).Format(time.RFC3339)
+}
 
 // A taint is one reason for an identity to be the intruder's.
 type taint struct {

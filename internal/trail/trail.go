@@ -204,3 +204,5 @@ type Effects struct {
 	Reverts    []string // ids of grants, keys or exposures that this takes back: deleted user, key, policy
 	Padded     bool     // request omitted as too large on a write: effect unknown, taken as the worst
 }
+
+func timeAt(sec uint32) time.Time { return time.Unix(int64(sec), 0).UTC() }

@@ -1,0 +1,307 @@
+package trail
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Read reads files into a corpus. An error is one of ctx or of writing the index; what cannot be read is a Problem.
+func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
+	r := &reading{files: files, opts: opts, t: &tables{}, direct: make([]bool, len(files))}
+	r.noCode, r.manyCodes = r.t.codes.add(nil), r.t.codes.add([]byte("(one of too many error codes)"))
+	workers := opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range max(1, min(workers, len(files))) {
+		g.Go(func() error {
+			w := r.worker()
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(files) {
+					return w.end()
+				}
+				if err := w.file(uint32(i)); err != nil {
+					return fmt.Errorf("read %s: %w", files[i].Name, err)
+				}
+			}
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return r.corpus(), nil
+}
+
+// A reading is Read at work.
+type reading struct {
+	files             []File
+	opts              Options
+	t                 *tables
+	store             store
+	direct            []bool // by file: offsets are those of the records themselves
+	noCode, manyCodes uint32
+	done              atomic.Int64 // files
+	read, events      atomic.Int64
+
+	mu     sync.Mutex
+	total  Ingest
+	odd    []mark
+	shared []mark
+	issued []mark
+	unread []Unread
+	lost   int // bytes of unread
+	kept   map[uint32][]byte
+	room   int // bytes that may still be kept
+}
+
+// one is what came of one file. Where the file has to be read again another way it is thrown away.
+type one struct {
+	name    string
+	file    uint32
+	chunks  []uint32 // begun within this file
+	chunk   uint32   // where its first rec went
+	from    int
+	records int
+	strict  int
+	insight int
+	issued  []mark
+	shared  []mark
+	odd     []mark
+	kept    map[uint32][]byte
+	unread  []Unread
+	problem []Problem
+	digests int
+}
+
+func (r *reading) worker() *worker {
+	return &worker{reading: r, in: newInput(), identities: map[string]knownIdentity{}, kinds: map[string]seenText{}, places: map[string]seenText{},
+		clients: map[string]seenText{}, codes: map[string]knownCode{}}
+}
+
+// maxProblemsOf bounds what is said of one file.
+const maxProblemsOf = 1000
+
+func (o *one) trouble(offset int64, kind, detail string) {
+	if len(o.problem) < maxProblemsOf {
+		o.problem = append(o.problem, Problem{File: o.name, Offset: offset, Kind: kind, Detail: detail})
+	}
+}
+
+// refuse notes a record that nobody can read, and keeps its bytes.
+func (o *one) refuse(offset int64, err error, raw []byte) {
+	o.trouble(offset, problemKind(err), err.Error())
+	o.unread = append(o.unread, Unread{File: o.name, Offset: offset, Why: err.Error(), Bytes: bytes.Clone(raw[:min(len(raw), maxUnreadOf)])})
+}
+
+// file reads one file: the common shapes fast, and whatever is not quite that from its start by the walker.
+func (w *worker) file(n uint32) error {
+	w.begin(n)
+	shape, err := w.fastFile()
+	if errors.Is(err, errShape) {
+		w.takeBack()
+		w.begin(n)
+		shape, err = w.walkFile()
+	}
+	var failed *writeError
+	if errors.As(err, &failed) {
+		return err
+	}
+	if err != nil {
+		w.current.trouble(w.in.at(), readProblem(err), err.Error())
+	}
+	w.finish(shape)
+	return nil
+}
+
+// A writeError is one of writing, not of what is read: it ends Read.
+type writeError struct{ error }
+
+func (e *writeError) Unwrap() error { return e.error }
+
+func readProblem(err error) string {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "truncated"
+	}
+	return "unreadable"
+}
+
+func (w *worker) begin(n uint32) {
+	w.current = one{name: w.files[n].Name, file: n}
+	if w.chunk != nil {
+		w.current.chunk, w.current.from = w.number, w.chunk.n
+		w.current.chunks = append(w.current.chunks, w.number)
+	}
+}
+
+// takeBack marks the recs of the current file as dead.
+func (w *worker) takeBack() {
+	for _, c := range w.current.chunks {
+		chunk := w.store.chunk(c)
+		from := 0
+		if c == w.current.chunk {
+			from = w.current.from
+		}
+		for i := from; i < chunk.n; i++ {
+			chunk.recs[i].Flags |= flagDead
+		}
+	}
+}
+
+// fastFile reads the current file where it has a common shape.
+func (w *worker) fastFile() (string, error) {
+	closer, err := w.open()
+	if err != nil {
+		return "", err
+	}
+	defer closer.Close()
+	w.direct[w.current.file] = true
+	s := w.sink()
+	err = split(w.in, &w.facts, func(offset int64, raw []byte, odd bool) error {
+		if odd {
+			return newWalker(bytes.NewReader(raw)).all(s, 0, offset)
+		}
+		s.saw(shapeRecords)
+		if err := w.fast(offset, raw); err != errOdd {
+			return err
+		}
+		return w.strict(offset, raw)
+	})
+	if errors.Is(err, errShape) {
+		return "", err
+	}
+	s.done()
+	return s.shape, err
+}
+
+// walkFile reads the current file whatever its shape.
+func (w *worker) walkFile() (string, error) {
+	closer, err := w.open()
+	if err != nil {
+		return "", err
+	}
+	defer closer.Close()
+	w.direct[w.current.file] = false
+	s := w.sink()
+	err = readShapes(w.in.rest(), s)
+	return s.shape, err
+}
+
+func (w *worker) open() (io.Closer, error) {
+	r, err := w.files[w.current.file].Open()
+	if err != nil {
+		return nil, err
+	}
+	if err := w.in.open(r); err != nil {
+		return r, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (w *worker) sink() *sink {
+	return &sink{record: w.take, problem: w.current.trouble, digest: func(int64, []byte) { w.current.digests++ }}
+}
+
+// finish adds the current file to the whole.
+func (w *worker) finish(shape string) {
+	o := &w.current
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := &w.total
+	t.Files++
+	t.Bytes += w.in.stored.n
+	t.Read += w.in.at() + int64(len(w.in.left()))
+	t.Records += o.records + o.insight
+	t.Strict += o.strict
+	t.Insights += o.insight
+	t.Digests += o.digests
+	if shape == shapeForeign {
+		t.Foreign++
+	}
+	if shape != "" {
+		if t.Shapes == nil {
+			t.Shapes = map[string]int{}
+		}
+		t.Shapes[shape]++
+	}
+	for _, p := range o.problem {
+		if len(t.Problems) >= MaxProblems {
+			t.More++
+			continue
+		}
+		t.Problems = append(t.Problems, p)
+	}
+	w.odd, w.shared, w.issued = append(w.odd, o.odd...), append(w.shared, o.shared...), append(w.issued, o.issued...)
+	for _, u := range o.unread {
+		if w.lost+len(u.Bytes) > maxUnread {
+			u.Bytes = nil // file and offset tell where it is
+		}
+		w.lost += len(u.Bytes)
+		w.unread = append(w.unread, u)
+	}
+	w.keepAll(o.kept)
+	w.progress(w.in.stored.n, o.records)
+}
+
+func (r *reading) progress(stored int64, events int) {
+	files, read, all := r.done.Add(1), r.read.Add(stored), r.events.Add(int64(events))
+	if r.opts.Progress != nil {
+		r.opts.Progress(int(files), read, int(all))
+	}
+}
+
+const defaultKeep = 32 << 20
+
+func (w *worker) keep(n uint32, raw []byte) {
+	if w.current.kept == nil {
+		w.current.kept = map[uint32][]byte{}
+	}
+	w.current.kept[n] = bytes.Clone(raw)
+}
+
+func (r *reading) keepAll(kept map[uint32][]byte) {
+	if len(kept) == 0 {
+		return
+	}
+	if r.kept == nil {
+		r.kept, r.room = map[uint32][]byte{}, cmp.Or(r.opts.KeepSize, defaultKeep)
+	}
+	for n, raw := range kept {
+		if r.room < len(raw) {
+			return
+		}
+		r.room -= len(raw)
+		r.kept[n] = raw
+	}
+}
+
+// corpus puts together what was read.
+func (r *reading) corpus() *Corpus {
+	c := &Corpus{t: r.t, store: &r.store, files: r.files, direct: r.direct, ingest: r.total, unread: r.unread, kept: r.kept, shared: r.shared, odd: r.odd}
+	c.places, c.codes = r.t.allPlaces(), r.t.allCodes()
+	c.kinds = r.t.allKinds()
+	in := &c.ingest
+	c.order, in.Duplicates, in.Conflicts = r.store.order(r.t)
+	in.Events = len(c.order)
+	slices.SortFunc(in.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Detail, b.Detail))
+	})
+	slices.SortFunc(c.unread, func(a, b Unread) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset)) })
+	sortMarks(c.shared)
+	sortMarks(c.odd)
+	c.issuedBy(r.issued)
+	return c
+}

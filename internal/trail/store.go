@@ -1,0 +1,248 @@
+package trail
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash/crc32"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// A rec is what is held of one record: 56 bytes without a pointer, so that millions cost neither memory nor the
+// garbage collector's time.
+type rec struct {
+	id [16]byte // of the UUID; of another eventID, a hash
+	Row
+	file  uint32
+	crc   uint32 // of the record's bytes
+	where uint64 // offset in the decompressed file<<24 | length of the record
+}
+
+const (
+	flagIssued uint16 = 1 << 13 // handed out an access key, which is kept apart
+	flagDead   uint16 = 1 << 14 // taken back: its file was read again another way
+	flagOddID  uint16 = 1 << 15 // the eventID is no UUID; its text is kept apart
+)
+
+func (r *rec) offset() int64 { return int64(r.where >> 24) }
+func (r *rec) size() int     { return int(r.where & (1<<24 - 1)) }
+
+func whereOf(offset int64, size int) uint64 { return uint64(offset)<<24 | uint64(min(size, 1<<24-1)) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+const (
+	chunkBits = 14
+	chunkRows = 1 << chunkBits
+)
+
+type chunk struct {
+	recs   [chunkRows]rec
+	places *[chunkRows]uint64 // of the records' bytes in an index that is being written
+	n      int
+}
+
+// store holds recs in chunks, which never move: growing costs no copy and no second array.
+type store struct {
+	mu     sync.Mutex
+	chunks []*chunk
+}
+
+// fresh gives a new chunk and its number.
+func (s *store) fresh(places bool) (*chunk, uint32) {
+	c := &chunk{}
+	if places {
+		c.places = &[chunkRows]uint64{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chunks = append(s.chunks, c)
+	return c, uint32(len(s.chunks) - 1)
+}
+
+func (s *store) chunk(n uint32) *chunk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chunks[n]
+}
+
+func (s *store) rec(raw uint32) *rec { return &s.chunks[raw>>chunkBits].recs[raw&(chunkRows-1)] }
+
+// A mark notes a text about one rec.
+type mark struct{ rec, text uint32 }
+
+func sortMarks(m []mark) {
+	slices.SortFunc(m, func(a, b mark) int { return cmp.Or(cmp.Compare(a.rec, b.rec), cmp.Compare(a.text, b.text)) })
+}
+
+func marked(m []mark, rec uint32) (uint32, bool) {
+	i, ok := slices.BinarySearchFunc(m, rec, func(a mark, b uint32) int { return cmp.Compare(a.rec, b) })
+	if !ok {
+		return 0, false
+	}
+	return m[i].text, true
+}
+
+// order gives the recs to keep, one for each event, in the order of ids: a function of the events alone, however they
+// were spread over files. It also gives how many copies there were, and how many events have another's id.
+func (s *store) order(t *tables) (kept []uint32, copies, clashes int) {
+	const parts = 16 // each sorted by itself, so that the keys to sort need little memory
+	var done [parts]struct {
+		kept            []uint32
+		copies, clashes int
+	}
+	var g errgroup.Group
+	g.SetLimit(max(1, runtime.GOMAXPROCS(0)))
+	for p := range parts {
+		g.Go(func() error {
+			done[p].kept, done[p].copies, done[p].clashes = s.part(t, byte(p))
+			return nil
+		})
+	}
+	_ = g.Wait() // no part fails
+	n := 0
+	for i := range done {
+		n += len(done[i].kept)
+	}
+	kept = make([]uint32, 0, n)
+	for i := range done {
+		kept = append(kept, done[i].kept...)
+		copies, clashes = copies+done[i].copies, clashes+done[i].clashes
+		done[i].kept = nil
+	}
+	return kept, copies, clashes
+}
+
+// sortKey is the beginning of a rec's id, by which nearly all are told apart without a look at the rec.
+type sortKey struct {
+	prefix uint64
+	rec    uint32
+}
+
+// part orders the recs whose ids begin with these four bits.
+func (s *store) part(t *tables, high byte) (kept []uint32, copies, clashes int) {
+	keys := s.keys(high)
+	slices.SortFunc(keys, func(a, b sortKey) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return better(s.rec(a.rec), s.rec(b.rec))
+	})
+	kept = make([]uint32, 0, len(keys))
+	for _, k := range keys {
+		copied, clash := false, false
+		for i := len(kept) - 1; i >= 0 && i >= len(kept)-maxClash && !copied; i-- {
+			other := s.rec(kept[i])
+			if other.id != s.rec(k.rec).id {
+				break
+			}
+			copied, clash = t.sameEvent(other, s.rec(k.rec)), true
+		}
+		switch {
+		case copied:
+			copies++
+			continue
+		case clash:
+			clashes++
+		}
+		kept = append(kept, k.rec)
+	}
+	return kept, copies, clashes
+}
+
+// maxClash bounds with how many events of its id a rec is compared, should somebody give a million of them one id.
+const maxClash = 32
+
+func (s *store) keys(high byte) []sortKey {
+	var keys []sortKey
+	for c, chunk := range s.chunks {
+		for i := range chunk.n {
+			r := &chunk.recs[i]
+			if r.id[0]>>4 != high || r.Flags&flagDead != 0 {
+				continue
+			}
+			keys = append(keys, sortKey{binary.BigEndian.Uint64(r.id[:8]), uint32(c)<<chunkBits | uint32(i)})
+		}
+	}
+	return keys
+}
+
+// better orders what has one id: by time, and of copies the longest first, since some exports leave members out.
+func better(a, b *rec) int {
+	return cmp.Or(bytes.Compare(a.id[:], b.id[:]), cmp.Compare(a.Time, b.Time), cmp.Compare(b.size(), a.size()), cmp.Compare(b.crc, a.crc),
+		cmp.Compare(a.file, b.file), cmp.Compare(a.where, b.where))
+}
+
+// sameEvent says that two recs of one id are copies of one event: not, where they differ in when, what or who. Whoever
+// can write to a log could else hide an event by another of its id.
+func (t *tables) sameEvent(a, b *rec) bool {
+	if a.Time != b.Time || a.Kind != b.Kind && t.kind(a.Kind).Name != t.kind(b.Kind).Name {
+		return false
+	}
+	if a.Identity == b.Identity {
+		return true
+	}
+	x, y := t.identity(a.Identity), t.identity(b.Identity)
+	return alike(x.AccessKey, y.AccessKey) && alike(x.ARN, y.ARN) && alike(x.PrincipalID, y.PrincipalID)
+}
+
+// alike says that two values are equal, or one of them is not there: some exports have no place for it.
+func alike(a, b string) bool { return a == b || a == "" || b == "" }
+
+// uuid reads an eventID as CloudTrail writes it.
+func uuid(s []byte) (id [16]byte, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return id, false
+	}
+	n := 0
+	for i := 0; i < 36; {
+		if s[i] == '-' {
+			i++
+			continue
+		}
+		h, l := nibble(s[i]), nibble(s[i+1])
+		if h > 15 || l > 15 {
+			return id, false
+		}
+		id[n] = h<<4 | l
+		n++
+		i += 2
+	}
+	return id, true
+}
+
+// oddID stands for an eventID that is no UUID.
+func oddID(s []byte) (id [16]byte) {
+	sum := sha256.Sum256(s)
+	copy(id[:], sum[:])
+	return id
+}
+
+func nibble(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 255
+}
+
+func uuidText(id [16]byte) string {
+	var b [36]byte
+	at := 0
+	for i, part := range [][]byte{id[:4], id[4:6], id[6:8], id[8:10], id[10:]} {
+		if i > 0 {
+			b[at] = '-'
+			at++
+		}
+		at += hex.Encode(b[at:], part)
+	}
+	return string(b[:])
+}

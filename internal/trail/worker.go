@@ -1,0 +1,323 @@
+package trail
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+)
+
+// A worker reads files, one after another, into the store. What it meets again and again, it looks up in caches of its
+// own, since the tables are shared.
+type worker struct {
+	*reading
+	identities map[string]knownIdentity // by the bytes of userIdentity
+	kinds      map[string]seenText      // by the bytes that make a Kind
+	places     map[string]seenText
+	clients    map[string]seenText
+	codes      map[string]knownCode
+	key        []byte // for looking up
+
+	chunk   *chunk
+	number  uint32 // of chunk
+	block   *block // of the index being written
+	in      *input
+	facts   facts
+	current one
+}
+
+type knownIdentity struct {
+	number  uint32
+	value   *Identity
+	account string
+}
+
+// seenText is a kind, place or client and its name, region or address.
+type seenText struct {
+	number uint32
+	text   string
+}
+
+type knownCode struct {
+	number  uint32
+	outcome Outcome
+}
+
+// maxCached bounds each cache: where every call has a key of its own, caching them all would cost more than the log.
+const maxCached = 8 << 10
+
+func remember[V any](m map[string]V, key []byte, v V) V {
+	if len(m) >= maxCached {
+		clear(m)
+	}
+	m[string(key)] = v
+	return v
+}
+
+// take puts one record into the store: by the fast reader, or where that finds it odd, by the strict one.
+func (w *worker) take(offset int64, raw []byte) error {
+	n, err := w.facts.scan(raw)
+	if err == nil && n == len(raw) {
+		if err = w.fast(offset, raw); err == nil {
+			return nil
+		}
+		if err != errOdd {
+			return err
+		}
+	}
+	return w.strict(offset, raw)
+}
+
+// fast makes a rec of w.facts, which were found in raw.
+func (w *worker) fast(offset int64, raw []byte) error {
+	f := &w.facts
+	for i := range mUser {
+		v, err := plain(f[i])
+		if err != nil {
+			return err
+		}
+		f[i] = v
+	}
+	who, err := w.identity(f[mUser], string(f[mConsole]) == "true")
+	if err != nil {
+		return err
+	}
+	r := rec{file: w.current.file, where: whereOf(offset, len(raw)), crc: crc32.Checksum(raw, castagnoli)}
+	r.Identity = who.number
+	if r.Time, err = seconds1970(f[mTime]); err != nil {
+		return err
+	}
+	kind, err := w.kind(f)
+	if err != nil {
+		return err
+	}
+	if len(f[mRecipient]) == 0 {
+		f[mRecipient] = []byte(who.account)
+	}
+	place, err := w.pair(w.places, f[mRegion], f[mRecipient], func(a, b string) uint32 { return w.t.addPlace(Place{a, b}) })
+	if err != nil {
+		return err
+	}
+	client, err := w.pair(w.clients, f[mIP], f[mAgent], func(a, b string) uint32 { return w.t.addClient(Client{a, b}) })
+	if err != nil {
+		return err
+	}
+	r.Kind, r.Place, r.Client = kind.number, place.number, client.number
+	response, err := w.outcome(f, &r)
+	if err != nil {
+		return err
+	}
+	if who.value.FromConsole {
+		r.Flags |= FlagConsole
+	}
+	if bytes.Contains(f[mRequest], omittedName) || bytes.Contains(f[mResponse], omittedName) {
+		return errOdd // rare, and what it is takes a whole look
+	}
+	var keys []string
+	if r.Flags&(FlagDenied|FlagFailed) == 0 && bytes.Contains(f[mResponse], keyName) {
+		if response == nil {
+			if response, err = strictMap(f[mResponse]); err != nil {
+				return errOdd
+			}
+		}
+		keys = keysIn(response)
+	}
+	if !clean(f[mID]) || !clean(f[mShared]) {
+		return errOdd
+	}
+	return w.add(&r, f[mID], f[mShared], keys, about{who.value, client.text, kind.text}, raw)
+}
+
+var omittedName, keyName = []byte(`"omitted"`), []byte(`ccessKeyId"`)
+
+// identity gives the number of what a userIdentity says.
+func (w *worker) identity(raw []byte, console bool) (knownIdentity, error) {
+	w.key = append(append(w.key[:0], raw...), byte(flag(console, 1)))
+	if known, ok := w.identities[string(w.key)]; ok {
+		return known, nil
+	}
+	var id Identity
+	if len(raw) > 0 && string(raw) != "null" {
+		m, err := strictMap(raw)
+		if err != nil {
+			return knownIdentity{}, errOdd
+		}
+		if err := checkNames(map[string]any{"userIdentity": m}); err != nil {
+			return knownIdentity{}, errOdd
+		}
+		id = identityOf(m)
+	}
+	id.FromConsole = console
+	if id.tooLong() {
+		return knownIdentity{}, errOdd
+	}
+	return remember(w.identities, w.key, knownIdentity{w.t.addIdentity(&id), &id, id.Account}), nil
+}
+
+func (id *Identity) tooLong() bool {
+	for _, s := range identityTexts(id) {
+		if len(*s) > maxText {
+			return true
+		}
+	}
+	return len(id.SignInSession) > maxText
+}
+
+func (w *worker) kind(f *facts) (seenText, error) {
+	w.key = w.key[:0]
+	for _, m := range [...]int{mName, mSource, mType, mCategory, mManagement, mReadOnly} {
+		w.key = append(append(w.key, f[m]...), 0)
+	}
+	if n, ok := w.kinds[string(w.key)]; ok {
+		return n, nil
+	}
+	if !clean(f[mName]) || !clean(f[mSource]) || !clean(f[mType]) {
+		return seenText{}, errOdd
+	}
+	name, source := plainName(string(f[mName])), string(f[mSource])
+	k := Kind{Name: name, Source: source, Type: string(f[mType]), ReadOnly: string(f[mReadOnly]) == "true",
+		Category: categoryOf(string(f[mCategory]), string(f[mManagement]), name, source)}
+	return remember(w.kinds, w.key, seenText{w.t.addKind(k), name}), nil
+}
+
+func (w *worker) pair(cache map[string]seenText, a, b []byte, add func(a, b string) uint32) (seenText, error) {
+	w.key = append(append(append(w.key[:0], a...), 0), b...)
+	if n, ok := cache[string(w.key)]; ok {
+		return n, nil
+	}
+	if !clean(a) || !clean(b) {
+		return seenText{}, errOdd
+	}
+	text := string(a)
+	return remember(cache, w.key, seenText{add(text, string(b)), text}), nil
+}
+
+// outcome sets how the call ended. It gives the response where it had to read it.
+func (w *worker) outcome(f *facts, r *rec) (response map[string]any, err error) {
+	name := string(f[mName])
+	code, outcome := knownCode{number: w.noCode}, Success
+	switch {
+	case len(f[mCode]) > 0:
+		var ok bool
+		if code, ok = w.codes[string(f[mCode])]; !ok {
+			if !clean(f[mCode]) {
+				return nil, errOdd
+			}
+			text, out := outcomeOf(string(f[mCode]), false, name, nil)
+			code = remember(w.codes, f[mCode], knownCode{w.code(text), out})
+		}
+		outcome = code.outcome
+	case name == "ConsoleLogin" || partial[plainName(name)]:
+		if len(f[mResponse]) > 0 && f[mResponse][0] == '{' {
+			if response, err = strictMap(f[mResponse]); err != nil {
+				return nil, errOdd
+			}
+		}
+		text, out := outcomeOf("", len(f[mMessage]) > 0, plainName(name), response)
+		code.number, outcome = w.code(text), out
+	case len(f[mMessage]) > 0:
+		outcome = Failed
+	}
+	r.Code = uint16(code.number)
+	r.Flags |= outcomeFlag(outcome)
+	return response, nil
+}
+
+func outcomeFlag(o Outcome) uint16 {
+	switch o {
+	case Denied:
+		return FlagDenied
+	case Failed:
+		return FlagFailed
+	}
+	return 0
+}
+
+// code numbers an error code. There are a few thousand in all of AWS; a log that has more than a row can number is
+// made up, and its further ones are told from the record alone.
+func (w *worker) code(s string) uint32 {
+	n := w.t.codes.add([]byte(s))
+	if n > 1<<16-2 {
+		return w.manyCodes
+	}
+	return n
+}
+
+// strict puts a record into the store that the fast reader left.
+func (w *worker) strict(offset int64, raw []byte) error {
+	w.current.strict++
+	e, err := readEvent(raw)
+	if err == nil && e.Identity.tooLong() {
+		err = errText
+	}
+	if err != nil {
+		w.current.refuse(offset, err, raw)
+		return nil
+	}
+	if e.Name == "" {
+		w.current.insight++
+		return nil
+	}
+	if e.Time.IsZero() { // it happened, and nobody knows when: better listed first than not at all
+		w.current.trouble(offset, "bad-time", fmt.Sprintf("event %s has no time that can be read", printable(e.ID)))
+	}
+	r := rec{file: w.current.file, where: whereOf(offset, len(raw)), crc: crc32.Checksum(raw, castagnoli)}
+	r.Row = Row{Time: seconds(e.Time, 0), Identity: w.t.addIdentity(&e.Identity), Code: uint16(w.code(e.Code)), Flags: outcomeFlag(e.Outcome),
+		Kind:  w.t.addKind(Kind{e.Name, e.Source, e.Category, e.ReadOnly, e.Type}),
+		Place: w.t.addPlace(Place{e.Region, e.Recipient}), Client: w.t.addClient(Client{e.SourceIP, e.UserAgent})}
+	if e.Identity.FromConsole {
+		r.Flags |= FlagConsole
+	}
+	if e.Omitted {
+		r.Flags |= FlagOmitted
+	}
+	var keys []string
+	if e.Outcome == Success {
+		keys = keysIn(e.Response)
+	}
+	return w.add(&r, []byte(e.ID), []byte(e.SharedID), keys, about{&e.Identity, e.SourceIP, e.Name}, raw)
+}
+
+// about is what Options.Keep is asked of.
+type about struct {
+	who      *Identity
+	ip, name string
+}
+
+// add stores r and what belongs to it.
+func (w *worker) add(r *rec, id, shared []byte, keys []string, a about, raw []byte) error {
+	if w.chunk == nil || w.chunk.n == chunkRows {
+		w.chunk, w.number = w.store.fresh(w.opts.Raw != nil)
+		w.current.chunks = append(w.current.chunks, w.number)
+	}
+	n := w.number<<chunkBits | uint32(w.chunk.n)
+	if len(id) == 0 {
+		id = []byte(unnamed(raw))
+	}
+	var ok bool
+	if r.id, ok = uuid(id); !ok {
+		r.id = oddID(id)
+		r.Flags |= flagOddID
+		w.current.odd = append(w.current.odd, mark{n, w.t.texts.add(id)})
+	}
+	if len(shared) > 0 {
+		r.Flags |= FlagShared
+		w.current.shared = append(w.current.shared, mark{n, w.t.texts.add(shared)})
+	}
+	for _, k := range keys {
+		r.Flags |= flagIssued
+		w.current.issued = append(w.current.issued, mark{n, w.t.number(k)})
+	}
+	if w.opts.Raw != nil {
+		place, err := w.keepRaw(raw)
+		if err != nil {
+			return err
+		}
+		w.chunk.places[w.chunk.n] = place
+	} else if w.opts.Keep != nil && w.opts.Keep(a.who, a.ip, a.name) {
+		w.keep(n, raw)
+	}
+	w.chunk.recs[w.chunk.n] = *r
+	w.chunk.n++
+	w.current.records++
+	return nil
+}
