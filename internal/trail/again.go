@@ -137,20 +137,17 @@ type again struct {
 
 func (s *again) file(n uint32) error {
 	slices.SortFunc(s.wanted, func(a, b int) int { return cmp.Compare(s.rec(a).where, s.rec(b).where) })
-	r, err := s.c.files[n].Open()
+	r, err := s.in.open(s.c.files[n])
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if err := s.in.open(r); err != nil {
-		return err
-	}
 	if s.c.direct[n] {
 		s.straight()
 		return nil
 	}
 	// The error was named as a problem when the file was first read, and its records before it are found all the same.
-	_ = readShapes(s.in.rest(), s.sink())
+	_ = s.in.walk(s.sink())
 	return nil
 }
 

@@ -19,6 +19,9 @@ type input struct {
 	gzip   *gzip.Reader
 	zstd   *zstd.Decoder
 	plain  io.Reader
+	file   File
+	whole  io.ReaderAt // the file in place, where that can be had
+	column bool        // it is Parquet, which is not read from the beginning
 
 	window     []byte
 	start, end int   // of what is read and not yet taken
@@ -45,11 +48,26 @@ func newInput() *input {
 	return in
 }
 
-// open begins a file: gzip (several members after one another), zstd, or as it is.
-func (in *input) open(r io.Reader) error {
+// open begins a file: gzip (several members after one another), zstd, or as it is. The closer is to be closed, unless
+// there is an error.
+func (in *input) open(f File) (io.Closer, error) {
+	r, err := f.Open()
+	if err != nil {
+		in.start, in.end, in.base, in.stored.n = 0, 0, 0, 0
+		return nil, err
+	}
+	if err := in.begin(f, r); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func (in *input) begin(f File, r io.Reader) error {
 	*in.stored = counted{Reader: r}
 	in.buffer.Reset(in.stored)
 	in.start, in.end, in.base, in.failed = 0, 0, 0, nil
+	in.file = f
+	in.whole, _ = r.(io.ReaderAt)
 	if len(in.window) > 4*firstWindow {
 		in.window = make([]byte, firstWindow) // a record of many megabytes is rare, and so is its room
 	}
@@ -57,6 +75,7 @@ func (in *input) open(r io.Reader) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
+	in.column = isParquet(magic)
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		if in.gzip == nil {
@@ -131,6 +150,18 @@ func (in *input) rest() io.Reader {
 		}
 		return in.plain.Read(b)
 	}))
+}
+
+// walk reads what is open whatever its shape.
+func (in *input) walk(s *sink) error {
+	switch {
+	case in.column && in.whole != nil && in.file.Size > 0:
+		in.stored.n = in.file.Size
+		return readParquet(in.whole, in.file.Size, s)
+	case in.column:
+		return bufferParquet(in.rest(), s)
+	}
+	return readShapes(in.rest(), s)
 }
 
 type readerFunc func([]byte) (int, error)

@@ -163,11 +163,14 @@ func (w *worker) takeBack() {
 
 // fastFile reads the current file where it has a common shape.
 func (w *worker) fastFile() (string, error) {
-	closer, err := w.open()
+	closer, err := w.in.open(w.files[w.current.file])
 	if err != nil {
 		return "", err
 	}
 	defer closer.Close()
+	if w.in.column {
+		return "", errShape
+	}
 	w.direct[w.current.file] = true
 	s := w.sink()
 	err = split(w.in, &w.facts, func(offset int64, raw []byte, odd bool) error {
@@ -189,26 +192,15 @@ func (w *worker) fastFile() (string, error) {
 
 // walkFile reads the current file whatever its shape.
 func (w *worker) walkFile() (string, error) {
-	closer, err := w.open()
+	closer, err := w.in.open(w.files[w.current.file])
 	if err != nil {
 		return "", err
 	}
 	defer closer.Close()
 	w.direct[w.current.file] = false
 	s := w.sink()
-	err = readShapes(w.in.rest(), s)
+	err = w.in.walk(s)
 	return s.shape, err
-}
-
-func (w *worker) open() (io.Closer, error) {
-	r, err := w.files[w.current.file].Open()
-	if err != nil {
-		return nil, err
-	}
-	if err := w.in.open(r); err != nil {
-		return r, errors.Join(err, r.Close())
-	}
-	return r, nil
 }
 
 func (w *worker) sink() *sink {

@@ -71,11 +71,8 @@ func TestScanIsStrict(t *testing.T) {
 	for _, pattern := range []string{"stratus/*.json", "labelled/*.jsonl", "shapes/*"} {
 		for _, f := range shared(t, pattern) {
 			in := newInput()
-			r, err := f.Open()
+			r, err := in.open(f)
 			if err != nil {
-				t.Fatal(err)
-			}
-			if err := in.open(r); err != nil {
 				t.Fatal(err)
 			}
 			s := &sink{problem: func(int64, string, string) {}, record: func(_ int64, raw []byte) error {
@@ -140,7 +137,7 @@ func FuzzSplit(f *testing.F) {
 			}}
 		}
 		in := newInput()
-		if err := in.open(bytes.NewReader(data)); err != nil {
+		if err := in.begin(File{}, bytes.NewReader(data)); err != nil {
 			return
 		}
 		s, facts := keep(&fast), facts{}
