@@ -35,7 +35,7 @@ var layout = map[string][]string{
 	"cordon/internal/report":   {"casefile", "escape", "finding", "trail"},
 	"cordon/internal/deploy":   {"playbook", "action", "casefile"},
 	"cordon/internal/drill":    {"awssim", "finding", "casefile"},
-	"cordon/cmd/cordon":        {"playbook", "action", "casefile", "finding", "trail", "engine", "report", "deploy", "awssim", "drill"},
+	"cordon/cmd/cordon":        {"playbook", "action", "casefile", "escape", "finding", "trail", "engine", "report", "deploy", "awssim", "drill"},
 }
 
 // besides are the packages outside the table, each with its reason.
