@@ -22,7 +22,7 @@ func (a *app) corpus(ctx context.Context, s source, q trail.Question) (*trail.Co
 	if err != nil {
 		return nil, err
 	}
-	return a.readLogs(ctx, files, trail.Options{})
+	return a.readLogs(ctx, files, q, trail.Options{})
 }
 
 // readLogs reads files with a bar.
@@ -30,7 +30,7 @@ func (a *app) corpus(ctx context.Context, s source, q trail.Question) (*trail.Co
 // The garbage collector is told to keep to 400 MiB: the corpus of 5,000,000 events is some 250 MiB that stays, and
 // with the collector's usual leave to grow to twice of what lives the peak would pass 512 MiB without need. Below the
 // limit nothing changes, and a corpus that needs more gets it at the price of more collecting.
-func (a *app) readLogs(ctx context.Context, files []trail.File, o trail.Options) (*trail.Corpus, error) {
+func (a *app) readLogs(ctx context.Context, files []trail.File, q trail.Question, o trail.Options) (*trail.Corpus, error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(400 << 20))
 	var total int64
 	for _, f := range files {

@@ -20,11 +20,11 @@ func (a *app) bucketLogs(ctx context.Context, name string) ([]trail.File, error)
 		return nil, err
 	}
 	objects, err := action.ListLogs(ctx, conn, bucket, prefix)
-	switch code := action.Code(err); {
-	case err == nil:
-	case code == "AccessDenied":
+	switch {
+	case err == nil || len(objects) > 0:
+	case action.Code(err) == "AccessDenied":
 		return nil, fmt.Errorf("%w\n%s may not list it: it needs s3:ListBucket on the bucket and s3:GetObject on what is in it (and kms:Decrypt where it is encrypted so); name another with --profile or --role-arn", err, conn.Caller)
-	case code == "NoSuchBucket", len(objects) == 0:
+	default:
 		return nil, err
 	}
 	files := make([]trail.File, 0, len(objects)+1)

@@ -138,6 +138,9 @@ func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, n
 
 // find reads what the source names, and answers q over it.
 func (a *app) find(ctx context.Context, s source, q trail.Question) (scopeAnswer, error) {
+	if s.lookup {
+		return a.lookUp(ctx, q)
+	}
 	c, err := a.corpus(ctx, s, q)
 	if err != nil {
 		return scopeAnswer{}, err

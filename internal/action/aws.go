@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -33,6 +34,7 @@ type AWS struct {
 
 	EC2         *ec2.Client
 	AutoScaling *autoscaling.Client
+	CloudTrail  *cloudtrail.Client
 	ELB         *elasticloadbalancing.Client
 	ELBv2       *elasticloadbalancingv2.Client
 	IAM         *iam.Client
@@ -61,6 +63,7 @@ func connect(cfg aws.Config, lim *limits) *AWS {
 		Region: cfg.Region, cfg: cfg, lim: lim,
 		EC2:         ec2.NewFromConfig(guarded),
 		AutoScaling: autoscaling.NewFromConfig(guarded),
+		CloudTrail:  cloudtrail.NewFromConfig(guarded),
 		ELB:         elasticloadbalancing.NewFromConfig(guarded),
 		ELBv2:       elasticloadbalancingv2.NewFromConfig(guarded),
 		IAM:         iam.NewFromConfig(guarded),
@@ -100,37 +103,51 @@ func (c *AWS) In(region string) *AWS {
 }
 
 // limits holds a token bucket per operation, as AWS keeps them, a little smaller, so that the owner's own
-// automation keeps its share.
+// automation keeps its share. Regions share one, although AWS counts most of them apart: cordon works in one region as
+// a rule, and IAM counts them together.
 type limits struct {
 	mu      sync.Mutex
-	buckets map[Op]*rate.Limiter
+	buckets map[turn]*rate.Limiter
 }
 
-func newLimits() *limits { return &limits{buckets: map[Op]*rate.Limiter{}} }
+// turn is what is counted together. The region is named where it is counted by itself.
+type turn struct {
+	op     Op
+	region string
+}
+
+func newLimits() *limits { return &limits{buckets: map[turn]*rate.Limiter{}} }
 
 // pace is requests a second and burst of one operation. EC2's figures are those of
 // docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html (non-mutating 100 and 20, mutating 50 and 5);
 // S3 takes thousands a second under a prefix
 // (docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html), and every intent waits for its entry
-// in a case that lives there. The other services publish none that can be relied on, so a modest rate is kept and
-// throttles are retried.
+// in a case that lives there. CloudTrail takes two lookups a second in each region
+// (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html). The other services publish none that
+// can be relied on, so a modest rate is kept and throttles are retried.
 var paces = map[string]struct{ reads, writes [2]int }{
-	"ec2": {reads: [2]int{20, 90}, writes: [2]int{5, 45}},
-	"iam": {reads: [2]int{15, 30}, writes: [2]int{15, 30}},
-	"s3":  {reads: [2]int{500, 500}, writes: [2]int{500, 500}},
-	"":    {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
+	"ec2":        {reads: [2]int{20, 90}, writes: [2]int{5, 45}},
+	"iam":        {reads: [2]int{15, 30}, writes: [2]int{15, 30}},
+	"cloudtrail": {reads: [2]int{2, 1}},
+	"s3":         {reads: [2]int{500, 500}, writes: [2]int{500, 500}},
+	"":           {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
 }
 
 func (l *limits) wait(ctx context.Context, o Op, writes bool) error {
-	return l.bucket(o, writes).Wait(ctx)
+	t := turn{op: o}
+	if o.Service == "cloudtrail" {
+		t.region = awsmiddleware.GetRegion(ctx)
+	}
+	return l.bucket(t, writes).Wait(ctx)
 }
 
-func (l *limits) bucket(o Op, writes bool) *rate.Limiter {
+func (l *limits) bucket(t turn, writes bool) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if b, ok := l.buckets[o]; ok {
+	if b, ok := l.buckets[t]; ok {
 		return b
 	}
+	o := t.op
 	p, ok := paces[o.Service]
 	if !ok {
 		p = paces[""]
@@ -140,7 +157,7 @@ func (l *limits) bucket(o Op, writes bool) *rate.Limiter {
 		pair = p.writes
 	}
 	b := rate.NewLimiter(rate.Limit(pair[0]), pair[1])
-	l.buckets[o] = b
+	l.buckets[t] = b
 	return b
 }
 

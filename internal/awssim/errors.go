@@ -18,6 +18,7 @@ import (
 type statusError struct {
 	status int
 	err    error
+	region string // of the bucket, where S3 tells it
 }
 
 func (e *statusError) Error() string { return e.err.Error() }
@@ -34,11 +35,13 @@ func failWith(status int, code, format string, args ...any) error {
 	if status >= 500 {
 		fault = smithy.FaultServer
 	}
-	return &statusError{status, &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: fault}}
+	return &statusError{status: status, err: &smithy.GenericAPIError{Code: code, Message: fmt.Sprintf(format, args...), Fault: fault}}
 }
 
 // modelled is an error that the SDK has a type for, with its HTTP status.
-func modelled(status int, err smithy.APIError) error { return &statusError{status, err} }
+func modelled(status int, err smithy.APIError) error {
+	return &statusError{status: status, err: err}
+}
 
 // asResponse wraps an error the way the SDK's deserialize steps do, so that
 // retryers and callers see status, request id and API error alike.
@@ -46,6 +49,9 @@ func asResponse(err error, response *smithyhttp.Response, requestID string) erro
 	response.StatusCode = 400
 	if s := (*statusError)(nil); errors.As(err, &s) {
 		response.StatusCode, err = s.status, s.err
+		if s.region != "" {
+			response.Header.Set("X-Amz-Bucket-Region", s.region)
+		}
 	}
 	if _, ok := err.(smithy.APIError); !ok {
 		return err // not AWS's: a test's own error, or the simulator's
@@ -102,7 +108,7 @@ type protocolErrors struct {
 // errorsOf gives the common codes of a service.
 // EC2: docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html.
 // Query services (IAM, Auto Scaling, both load balancers, STS): the common
-// errors page of each API reference. JSON services (SSM, KMS): theirs.
+// errors page of each API reference. JSON services (SSM, KMS, CloudTrail): theirs.
 // S3: docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 func errorsOf(service string) protocolErrors {
 	switch service {
@@ -110,7 +116,7 @@ func errorsOf(service string) protocolErrors {
 		return protocolErrors{"RequestLimitExceeded", "UnauthorizedOperation", "InternalError", "Unavailable", "RequestExpired", 503, 403}
 	case "s3":
 		return protocolErrors{"SlowDown", "AccessDenied", "InternalError", "ServiceUnavailable", "ExpiredToken", 503, 403}
-	case "ssm", "kms":
+	case "ssm", "kms", "cloudtrail":
 		return protocolErrors{"ThrottlingException", "AccessDeniedException", "InternalServerError", "ServiceUnavailable", "ExpiredTokenException", 400, 400}
 	case "guardduty":
 		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "InternalServerErrorException", "ServiceUnavailable", "ExpiredTokenException", 429, 403}
@@ -175,7 +181,7 @@ func notEnabled(call Call) error {
 		return failWith(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
 	case "autoscaling", "elasticloadbalancing", "elasticloadbalancingv2":
 		return failWith(403, "OptInRequired", "The AWS Access Key Id needs a subscription for the service")
-	case "ssm", "kms", "guardduty":
+	case "ssm", "kms", "guardduty", "cloudtrail":
 		return failWith(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	default:
 		return failWith(403, "InvalidClientTokenId", "The security token included in the request is invalid")

@@ -60,6 +60,8 @@ func invalidToken(r *Request) error {
 		return fail("InvalidPaginationToken", "The specified pagination token is not valid.")
 	case "autoscaling", "ssm":
 		return fail("InvalidNextToken", "The token is not valid.")
+	case "cloudtrail":
+		return fail("InvalidNextTokenException", "The token is not valid.")
 	case "kms":
 		return fail("InvalidMarkerException", "The marker is not valid.")
 	default:

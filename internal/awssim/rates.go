@@ -17,6 +17,8 @@ type rate struct{ size, refill float64 }
 // rateOf gives the documented rates. EC2 counts every API by itself, per
 // account and region: 100 tokens and 20 a second for reads, 50 and 5 for
 // writes (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
+// CloudTrail takes two lookups a second, per account and region
+// (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html).
 // IAM and the others publish no figures; what they get here is low enough that
 // a caller without backoff meets the limit.
 func rateOf(call Call) rate {
@@ -25,6 +27,8 @@ func rateOf(call Call) rate {
 		return rate{50, 5}
 	case call.Service == "ec2":
 		return rate{100, 20}
+	case call.Operation == "LookupEvents":
+		return rate{2, 2}
 	case call.Write:
 		return rate{20, 5}
 	default:

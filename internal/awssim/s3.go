@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 )
 
 // S3State is the buckets by name, and what lies in them by "bucket/key", each
@@ -62,6 +63,7 @@ type ObjectVersion struct {
 	LockMode    types.ObjectLockMode
 	LockUntil   time.Time
 	LegalHold   bool
+	Archived    bool      `json:"-"` // in a class that must be restored before it can be read
 	Modified    time.Time `json:"-"`
 }
 
@@ -178,6 +180,9 @@ func s3GetObject(r *Request, in *s3.GetObjectInput) (*s3.GetObjectOutput, error)
 	if err != nil {
 		return nil, err
 	}
+	if v.Archived {
+		return nil, modelled(403, &types.InvalidObjectState{Message: aws.String("The operation is not valid for the object's storage class"), StorageClass: types.StorageClassGlacier})
+	}
 	out := &s3.GetObjectOutput{
 		Body:          io.NopCloser(bytes.NewReader(bytes.Clone(v.Body))),
 		ContentLength: aws.Int64(int64(len(v.Body))), ContentType: optional(v.ContentType), ETag: aws.String(v.etag()),
@@ -273,11 +278,20 @@ func findBucket(r *Request, name, expectedOwner *string) (*Bucket, error) {
 	case !ok:
 		return nil, modelled(404, &types.NoSuchBucket{Message: aws.String("The specified bucket does not exist")})
 	case b.Region != r.Region.Name:
-		return nil, failWith(301, "PermanentRedirect", "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.")
+		return nil, elsewhere(b)
 	case b.Owner != r.Account.ID, expectedOwner != nil && *expectedOwner != b.Owner:
 		return nil, failWith(403, "AccessDenied", "Access Denied")
 	}
 	return b, nil
+}
+
+// elsewhere is the answer of a region that a bucket does not stand in, with the header that says where it does
+// (docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html, x-amz-bucket-region).
+func elsewhere(b *Bucket) error {
+	return &statusError{status: 301, region: b.Region, err: &smithy.GenericAPIError{
+		Code:    "PermanentRedirect",
+		Message: "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.",
+	}}
 }
 
 func findObject(r *Request, bucket, key, version, owner *string) (*ObjectVersion, error) {

@@ -79,7 +79,7 @@ var handlerTable = sync.OnceValue(func() map[reflect.Type]*handler {
 	table := map[reflect.Type]*handler{}
 	for _, list := range [][]handler{
 		stsHandlers(), ec2Handlers(), autoscalingHandlers(), elbHandlers(), elbv2Handlers(),
-		iamHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(), guarddutyHandlers(),
+		iamHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(), guarddutyHandlers(), cloudtrailHandlers(),
 	} {
 		for _, h := range list {
 			table[h.input] = &h

@@ -47,6 +47,7 @@ type Region struct {
 	SnapshotQuota int
 
 	AutoScaling AutoScalingState
+	CloudTrail  CloudTrailState
 	ELB         ELBState
 	ELBv2       ELBv2State
 	KMS         KMSState

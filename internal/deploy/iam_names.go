@@ -16,6 +16,7 @@ import (
 // that is not here is an error rather than a guess.
 var prefixes = map[string]string{
 	"autoscaling":            "autoscaling",
+	"cloudtrail":             "cloudtrail",
 	"ec2":                    "ec2",
 	"elasticloadbalancing":   "elasticloadbalancing",
 	"elasticloadbalancingv2": "elasticloadbalancing",
