@@ -216,6 +216,9 @@ func (a *assembler) group(n *parquetNode) (any, error) {
 		return m, nil
 	}
 	list, _ := m[n.children[0].name].([]any)
+	if list == nil {
+		list = []any{}
+	}
 	switch {
 	case n.isMap:
 		return pairs(list), nil
