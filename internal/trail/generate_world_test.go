@@ -41,7 +41,7 @@ type world struct {
 	sessions [][]*caller // by account, in order of from
 	outside  []*caller   // other accounts
 	begun    [][]*caller // by file: sessions whose issue it has
-	planted  [][][]byte      // by file: records
+	planted  [][][]byte  // by file: records
 	of       map[string]Relation
 	apart    map[string]bool // events that may be listed, as another use of the same user or role
 	key      string          // the stolen access key

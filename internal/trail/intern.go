@@ -1,8 +1,11 @@
 package trail
 
 import (
+	"bufio"
 	"encoding/binary"
+	"errors"
 	"hash/maphash"
+	"io"
 	"sync"
 	"unsafe"
 )
@@ -76,7 +79,10 @@ func (t *interned) grow() {
 func (t *interned) store(b []byte) {
 	last := len(t.pieces) - 1
 	if last < 0 || cap(t.pieces[last])-len(t.pieces[last]) < len(b) {
-		size := min(pieceSize, 1024<<len(t.pieces)) // small tables stay small
+		size := pieceSize
+		if last < 5 {
+			size = pieceSize >> (5 - last) // small tables stay small
+		}
 		t.pieces = append(t.pieces, make([]byte, 0, max(size, len(b))))
 		last++
 	}
@@ -198,4 +204,73 @@ func (t *tables) allCodes() []string {
 		all[n] = t.codes.text(uint32(n))
 	}
 	return all
+}
+
+// all gives the tables in the order in which an index holds them.
+func (t *tables) all() []*interned {
+	return []*interned{&t.texts, &t.identities, &t.kinds, &t.places, &t.clients, &t.codes}
+}
+
+// save writes how many strings there are, then each with its length before it.
+func (t *interned) save(w io.Writer) error {
+	if _, err := w.Write(binary.LittleEndian.AppendUint32(nil, uint32(t.len()))); err != nil {
+		return err
+	}
+	var head []byte
+	for n := range t.places {
+		b := t.bytes(uint32(n))
+		head = binary.AppendUvarint(head[:0], uint64(len(b)))
+		if _, err := w.Write(head); err != nil {
+			return err
+		}
+		if _, err := w.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads what save wrote. Nothing can be added afterwards, nor found: an index is only looked into.
+func (t *interned) load(in *bufio.Reader) error {
+	var count [4]byte
+	if _, err := io.ReadFull(in, count[:]); err != nil {
+		return err
+	}
+	b := make([]byte, 0, maxText)
+	for range binary.LittleEndian.Uint32(count[:]) {
+		size, err := binary.ReadUvarint(in)
+		if err != nil {
+			return err
+		}
+		if size > maxText {
+			return errText
+		}
+		b = b[:size]
+		if _, err := io.ReadFull(in, b); err != nil {
+			return err
+		}
+		t.store(b)
+	}
+	return nil
+}
+
+// check says that tuples have the length they should and point into texts.
+func (t *tables) check() error {
+	for _, of := range []struct {
+		table           *interned
+		numbers, places int // all, and how many of them are of texts
+	}{{&t.identities, 18, 17}, {&t.kinds, 4, 3}, {&t.places, 2, 2}, {&t.clients, 2, 2}} {
+		for n := range of.table.places {
+			b := of.table.bytes(uint32(n))
+			if len(b) != 4*of.numbers {
+				return errors.New("a tuple is not as long as it should be")
+			}
+			for i := range of.places {
+				if int(untuple(b, i)) >= t.texts.len() {
+					return errors.New("a tuple points at a text that there is not")
+				}
+			}
+		}
+	}
+	return nil
 }
