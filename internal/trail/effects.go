@@ -1,8 +1,8 @@
 package trail
 
 import (
-	"encoding/json"
-	"net/url"
+	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,177 +12,211 @@ import (
 const maxTouches = 64
 
 // EffectsOf says what e did, or, where it did not succeed, tried. What the table has no row for is told from the
-// record's resources and the verb of the event's name.
+// record's resources, the ARNs and usual members of the request, and the verb of the event's name. Where the request
+// is hidden, was left out or could not be read, the row's worst is assumed.
 func EffectsOf(e *Event) Effects {
-	m := table[e.ServiceName()+":"+e.Name]
-	var fx Effects
-	fx.touches(e, &m)
-	fx.Techniques = strings.Fields(m.attack)
-	if e.Name == "ConsoleLogin" && e.Outcome != Success {
-		fx.Techniques = []string{"T1110"}
-	}
+	m := meaningOf(e)
+	r := reader{e: e}
+	fx := Effects{Techniques: distinct(strings.Fields(m.attack)), Padded: e.Omitted && !e.ReadOnly}
 	if e.fromStolenInstance() {
 		fx.Techniques = append(fx.Techniques, "T1552.005")
 	}
-	fx.Weakens = m.weak
-	fx.Padded = e.Omitted && !e.ReadOnly
+	named := r.touches(m.touch, m.accessOf(e))
+	fx.Touches = r.reached(named, m.accessOf(e))
 	if m.secret {
 		fx.Secrets = fx.Touches
 	}
+	if m.weak != "" {
+		fx.Weakens = inWords(m.weak, named)
+	}
 	if m.issue != nil && e.Outcome == Success {
-		fx.Issues = m.issue.of(e)
+		fx.Issues = r.issues(m.issue)
 	}
-	if m.grant != nil {
-		fx.Grants = m.grant.of(e)
+	for i := range m.grant {
+		fx.Grants = append(fx.Grants, r.grants(&m.grant[i])...)
 	}
-	if m.expose != nil {
-		fx.Exposures = m.expose(e)
+	for i := range m.expose {
+		fx.Exposures = append(fx.Exposures, r.exposures(&m.expose[i], named)...)
 	}
-	if m.revert != "" && (e.Name != "UpdateAccessKey" || e.str("request.status") == "Inactive") {
-		fx.Reverts = e.all(m.revert)
+	for _, u := range m.undo {
+		fx.Undoes = append(fx.Undoes, r.undoes(u, named)...)
+	}
+	for _, u := range fx.Undoes {
+		if u.Rule == "" && u.What == "" {
+			fx.Reverts = append(fx.Reverts, u.ID)
+		}
 	}
 	return fx
 }
 
-// fromStolenInstance says that an instance's role credential, delivered by the metadata service, made a call from
-// outside AWS's own addresses' names: a session named after an instance.
+// fromStolenInstance says that the credential that the metadata service gave an instance was used from an address,
+// not by AWS on the instance's behalf.
 func (e *Event) fromStolenInstance() bool {
-	return e.Identity.EC2RoleDelivery != "" || strings.HasPrefix(sessionName(&e.Identity), "i-")
+	_, err := netip.ParseAddr(e.SourceIP)
+	ofInstance := e.Identity.EC2RoleDelivery != "" || strings.HasPrefix(sessionName(&e.Identity), "i-")
+	return ofInstance && e.Identity.InvokedBy == "" && err == nil
 }
 
-func (fx *Effects) touches(e *Event, m *meaning) {
-	access := m.access
-	if access == "" {
-		access = accessOf(e)
-	}
-	add := func(id, kind, account string) {
-		if id == "" || len(fx.Touches) >= maxTouches || slices.ContainsFunc(fx.Touches, func(t Touch) bool { return t.ID == id }) {
-			return
-		}
-		if account == "" {
-			account = e.Recipient
-		}
-		fx.Touches = append(fx.Touches, Touch{ID: id, Type: kind, Account: account, Region: e.Region, Access: access})
-	}
-	for _, t := range m.touch {
-		for _, id := range e.all(t.path) {
-			add(id, t.kind, accountIn(id))
+// meaningOf gives the row of e with what its when adds.
+func meaningOf(e *Event) meaning {
+	m := table[e.ServiceName()+":"+e.Name]
+	more := m.when
+	for i := range more {
+		if e.holds(more[i].holds) {
+			m = m.with(&more[i].meaning)
 		}
 	}
-	for _, r := range e.Resources {
-		kind := r.Type
-		if kind == "" {
-			kind = "AWS::" + strings.ToUpper(e.ServiceName()) + "::Resource"
-		}
-		add(r.ARN, kind, r.Account)
-	}
-	if len(fx.Touches) > 0 {
-		return
-	}
-	for _, t := range usual {
-		for _, id := range e.all(t.path) {
-			add(id, t.kind, accountIn(id))
-		}
-	}
+	return m
 }
 
-// usual are the request's members that name a resource in most services.
-var usual = []touch{{"request.bucketName", "AWS::S3::Bucket"}, {"request.instanceId", "AWS::EC2::Instance"},
-	{"request.functionName", "AWS::Lambda::Function"}, {"request.roleName", "AWS::IAM::Role"}, {"request.userName", "AWS::IAM::User"},
-	{"request.groupName", "AWS::IAM::Group"}, {"request.keyId", "AWS::KMS::Key"}, {"request.secretId", "AWS::SecretsManager::Secret"},
-	{"request.dBInstanceIdentifier", "AWS::RDS::DBInstance"}, {"request.dBClusterIdentifier", "AWS::RDS::DBCluster"},
-	{"request.tableName", "AWS::DynamoDB::Table"}, {"request.topicArn", "AWS::SNS::Topic"}, {"request.queueUrl", "AWS::SQS::Queue"},
-	{"request.clusterName|request.cluster", "AWS::ECS::Cluster"}, {"request.stackName", "AWS::CloudFormation::Stack"},
-	{"request.logGroupName", "AWS::Logs::LogGroup"}, {"request.repositoryName", "AWS::ECR::Repository"},
-	{"request.volumeId", "AWS::EC2::Volume"}, {"request.snapshotId", "AWS::EC2::Snapshot"}, {"request.policyArn", "AWS::IAM::ManagedPolicy"}}
-
-// accessOf tells from the verb how a call that no row describes reaches what it names.
-func accessOf(e *Event) Access {
-	starts := func(verbs ...string) bool {
-		return slices.ContainsFunc(verbs, func(v string) bool { return strings.HasPrefix(e.Name, v) })
+// with gives m and x together; of what there can be but one of, x's counts.
+func (m meaning) with(x *meaning) meaning {
+	m.touch = slices.Concat(m.touch, x.touch)
+	m.attack += " " + x.attack
+	m.secret = m.secret || x.secret
+	m.grant = slices.Concat(m.grant, x.grant)
+	m.expose = slices.Concat(m.expose, x.expose)
+	m.undo = slices.Concat(m.undo, x.undo)
+	if x.access != "" {
+		m.access = x.access
 	}
-	switch {
-	case starts("List"):
-		return List
-	case e.Category == Data && starts("Get", "BatchGet", "Query", "Scan", "Select"):
-		return ReadData
-	case starts("Delete", "Remove", "Terminate", "Purge"):
-		return Delete
-	case starts("Invoke", "Execute", "Run", "Start"):
-		return Execute
-	case e.ReadOnly || starts("Get", "Describe", "Head", "BatchGet", "Lookup", "Search", "Check"):
+	if x.issue != nil {
+		m.issue = x.issue
+	}
+	if x.weak != "" {
+		m.weak = x.weak
+	}
+	return m
+}
+
+// accessOf gives the row's access, else what the verb of the event's name tells.
+func (m *meaning) accessOf(e *Event) Access {
+	if m.access != "" {
+		return m.access
+	}
+	for _, v := range verbs {
+		if slices.ContainsFunc(v.starts, func(s string) bool { return strings.HasPrefix(e.Name, s) }) {
+			if v.access == ReadConfig && e.Category == Data {
+				return ReadData
+			}
+			return v.access
+		}
+	}
+	if e.ReadOnly {
 		return ReadConfig
 	}
 	return Write
 }
 
-// all gives the values at a path of the table, as text; HIDDEN_DUE_TO_SECURITY_REASONS is none.
-func (e *Event) all(paths string) []string {
-	for path := range strings.SplitSeq(paths, "|") {
-		root, rest, _ := strings.Cut(path, ".")
-		var from map[string]any
-		switch root {
-		case "request":
-			from = e.Request
-		case "response":
-			from = e.Response
-		case "additional":
-			from = e.Additional
-		}
-		var out []string
-		collect(from, strings.Split(rest, "."), func(v any) {
-			if s := text(v); s != "" && s != "HIDDEN_DUE_TO_SECURITY_REASONS" && len(out) < maxTouches {
-				out = append(out, s)
-			}
-		})
-		if len(out) > 0 {
-			return out
-		}
-	}
-	return nil
+// verbs are the beginnings of events' names, and how they reach what they name. A data event that reads reads data.
+var verbs = []struct {
+	access Access
+	starts []string
+}{
+	{List, []string{"List"}},
+	{ReadConfig, []string{"Get", "Describe", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search", "Check", "Simulate", "Preview", "Validate", "Test", "View"}},
+	{Delete, []string{"Delete", "BatchDelete", "Remove", "Terminate", "Purge", "Destroy", "Deregister"}},
+	{Execute, []string{"Invoke", "Execute", "Run", "Start", "Send", "Submit", "Converse", "Publish"}},
 }
 
-func (e *Event) str(path string) string {
-	if all := e.all(path); len(all) > 0 {
-		return all[0]
-	}
-	return ""
-}
+// reader reads one event by the table's paths.
+type reader struct{ e *Event }
 
-func collect(v any, path []string, each func(any)) {
-	if len(path) == 0 {
-		if l, ok := v.([]any); ok {
-			for _, x := range l {
-				each(x)
-			}
-			return
-		}
-		each(v)
-		return
-	}
-	m, ok := v.(map[string]any)
-	if !ok {
-		return
-	}
-	name, list := strings.CutSuffix(path[0], "[]")
-	next := m[name]
-	if !list {
-		collect(next, path[1:], each)
-		return
-	}
-	if l, ok := next.([]any); ok {
-		for _, x := range l {
-			collect(x, path[1:], each)
+// touches gives the resources that the rows' paths name.
+func (r reader) touches(of []touch, access Access) []Touch {
+	var out []Touch
+	for _, t := range of {
+		for _, id := range r.e.all(t.path) {
+			out = addTouch(out, r.e.touchOf(t.kind, id, access))
 		}
 	}
+	return out
 }
 
-func (i *issue) of(e *Event) []Issue {
-	one := Issue{Rule: i.rule, ARN: e.str(i.arn), Principal: e.str(i.principal), RoleARN: e.str(i.role), Session: e.str(i.session)}
-	one.Expires = moments(e.str(i.expires))
-	keys := e.all(i.key)
+// reached gives the resources of the record and those named; where there are neither, what the request, the response
+// of a call that creates, or the message of a refusal names in the usual ways.
+func (r reader) reached(named []Touch, access Access) []Touch {
+	var out []Touch
+	for _, x := range r.e.Resources {
+		t := r.e.touchOf(strings.TrimPrefix(x.Type, "AWS::"), x.ARN, access)
+		if x.Account != "" {
+			t.Account = x.Account
+		}
+		out = addTouch(out, t)
+	}
+	for _, t := range named {
+		out = addTouch(out, t)
+	}
+	if len(out) == 0 {
+		out = r.touches(usual, access)
+	}
+	if len(out) == 0 {
+		for _, arn := range r.arns() {
+			out = addTouch(out, r.e.touchOf("", arn, access))
+		}
+	}
+	return out
+}
+
+func addTouch(all []Touch, t Touch) []Touch {
+	if t.ID == "" || len(all) >= maxTouches || slices.ContainsFunc(all, func(x Touch) bool { return x.ID == t.ID && x.Type == t.Type }) {
+		return all
+	}
+	return append(all, t)
+}
+
+// usual are the members that name a resource in most services' requests.
+var usual = []touch{bucket, instances, function, aRole, aUser, aGroup, aKey, secretID, dbInstance, dbCluster, dynamo, topic, queue, stack,
+	logGroup, repository, volume, snapshot, anImage, aPolicy, detector, zone, ecsCluster,
+	{"EC2::SecurityGroup", "request.groupId"}, {"EC2::VPC", "request.vpcId"}, {"EC2::Subnet", "request.subnetId"},
+	{"EC2::NetworkInterface", "request.networkInterfaceId"}, {"StepFunctions::StateMachine", "request.stateMachineArn"},
+	{"CloudFront::Distribution", "request.distributionId"}, {"ApiGateway::RestApi", "request.restApiId"},
+	{"Cognito::UserPool", "request.userPoolId"}, {"EFS::FileSystem", "request.fileSystemId"}, {"Kinesis::Stream", "request.streamName"},
+	{"RDS::DBSnapshot", "request.dBSnapshotIdentifier"}, {"Redshift::Cluster", "request.clusterIdentifier"}}
+
+// arnPattern finds ARNs, of any partition, in text: a request, or the message of a refusal.
+var arnPattern = regexp.MustCompile(`arn:aws[a-z-]{0,16}:[a-z0-9-]{1,40}:[a-z0-9-]{0,30}:[0-9]{0,12}:[A-Za-z0-9_+=,.@:/$*-]{1,512}`)
+
+// arns gives the ARNs that a record names outside its resources: in the request, in the response of a call that makes
+// something, and, where it was refused without a request, behind "on resource:" of the message.
+func (r reader) arns() []string {
+	var out []string
+	find := func(s string) {
+		if len(s) < 2048 && !strings.HasPrefix(strings.TrimSpace(s), "{") && len(out) < maxTouches { // a policy names much that is not touched
+			out = append(out, arnPattern.FindAllString(s, maxTouches)...)
+		}
+	}
+	strs(r.e.Request, find)
+	if len(out) == 0 && !r.e.ReadOnly {
+		strs(r.e.Response, find)
+	}
+	if _, on, ok := strings.Cut(r.e.Message, "on resource: "); ok && len(out) == 0 {
+		find(arnPattern.FindString(on[:min(len(on), 1024)]))
+	}
+	return out
+}
+
+// inWords fills the names of what is touched into a sentence.
+func inWords(s string, named []Touch) string {
+	if !strings.Contains(s, "{}") {
+		return s
+	}
+	var ids []string
+	for _, t := range named[:min(len(named), 3)] {
+		ids = append(ids, t.ID)
+	}
+	if len(ids) == 0 {
+		ids = []string{"that the record does not name"}
+	}
+	return strings.ReplaceAll(s, "{}", strings.Join(ids, ", "))
+}
+
+func (r reader) issues(i *issue) []Issue {
+	one := Issue{Rule: i.rule, ARN: r.e.str(i.arn), Principal: r.e.str(i.principal), RoleARN: r.e.str(i.role),
+		Session: r.e.str(i.session), Expires: moments(r.e.str(i.expires)), TokenID: r.e.str(i.id)}
+	keys := r.e.all(i.key)
 	if len(keys) == 0 {
-		if one.ARN == "" && one.RoleARN == "" {
+		if one.ARN == "" && one.RoleARN == "" && one.TokenID == "" {
 			return nil
 		}
 		return []Issue{one}
@@ -206,162 +240,59 @@ func moments(s string) time.Time {
 	return time.Time{}
 }
 
-func (g *grant) of(e *Event) []Grant {
-	ids := e.all(g.id)
-	if len(ids) == 0 && g.id == user && e.Identity.Type == "IAMUser" {
-		ids = []string{e.Identity.ARN} // IAM takes the caller's own user where none is named
+func (r reader) grants(g *grant) []Grant {
+	over := r.touches([]touch{g.of}, "")
+	if len(over) == 0 && g.of == aUser && r.e.Identity.Type == "IAMUser" && !r.e.unknown() && r.e.Outcome == Success {
+		over = []Touch{r.e.touchOf(aUser.kind, r.e.Identity.ARN, "")} // IAM takes the caller's own user where none is named
 	}
-	sure := g.sure
-	if sure == "" {
-		sure = Certain
+	one := Grant{Kind: g.kind, Rule: g.rule, Confidence: g.sure, What: r.e.str(g.what)}
+	if one.Confidence == "" {
+		one.Confidence = Certain
+	}
+	if g.trust != "" {
+		one.Trustees = namesOf(allowed(r.e.value(g.trust)))
+	}
+	through := r.e.all(g.through)
+	if len(through) == 0 {
+		through = []string{""}
 	}
 	var out []Grant
-	for _, id := range ids {
-		if g.arn != "" && !strings.HasPrefix(id, "arn:") {
-			id = "arn:" + partitionOf(e) + ":iam::" + e.Recipient + ":" + g.arn + id
-		}
-		one := Grant{Kind: g.kind, ID: id, Account: e.Recipient, Region: e.Region, Rule: g.rule, Confidence: sure}
-		if g.trust != "" {
-			one.Trustees = principalsOf(e.value(g.trust))
-		}
-		through := e.all(g.through)
-		if len(through) == 0 {
-			through = []string{""}
-		}
+	for _, t := range over {
+		one.ID, one.Account, one.Region = t.ID, t.Account, t.Region
 		for _, w := range through {
 			one.Through = w
-			out = append(out, one)
-		}
-	}
-	return out
-}
-
-// partitionOf gives the partition of the caller's ARN: aws, aws-us-gov, aws-cn.
-func partitionOf(e *Event) string {
-	if parts := strings.SplitN(e.Identity.ARN, ":", 3); len(parts) == 3 && parts[0] == "arn" {
-		return parts[1]
-	}
-	return "aws"
-}
-
-// value gives what is at a path, of whatever type.
-func (e *Event) value(paths string) any {
-	for path := range strings.SplitSeq(paths, "|") {
-		root, rest, _ := strings.Cut(path, ".")
-		from := e.Request
-		if root == "response" {
-			from = e.Response
-		}
-		if v := at(from, rest); v != nil {
-			return v
-		}
-	}
-	return nil
-}
-
-// document reads a policy: an object, JSON in a string, or that URL-encoded.
-func document(v any) map[string]any {
-	if m, ok := v.(map[string]any); ok {
-		return m
-	}
-	s, _ := v.(string)
-	if strings.HasPrefix(s, "%7B") {
-		s, _ = url.QueryUnescape(s)
-	}
-	if len(s) > maxShapeRecord || checkStrict([]byte(s)) != nil {
-		return nil
-	}
-	var m map[string]any
-	if json.Unmarshal([]byte(s), &m) != nil {
-		return nil
-	}
-	return m
-}
-
-// principalsOf gives whom the Allow statements of a policy name: ARNs, accounts, "*", providers, services.
-func principalsOf(v any) []string {
-	var out []string
-	statements := document(v)["Statement"]
-	if one, ok := statements.(map[string]any); ok {
-		statements = []any{one}
-	}
-	list, _ := statements.([]any)
-	for _, st := range list {
-		m, _ := st.(map[string]any)
-		if m["Effect"] != "Allow" {
-			continue
-		}
-		if s, ok := m["Principal"].(string); ok {
-			out = with(out, s)
-		}
-		who, _ := m["Principal"].(map[string]any)
-		for _, kind := range []string{"AWS", "Federated", "Service"} {
-			collect(who, []string{kind}, func(v any) {
-				if len(out) < maxTouches {
-					out = with(out, text(v))
-				}
-			})
-		}
-	}
-	return out
-}
-
-func exposed(e *Event, kind, id, of string, to []string) []Exposure {
-	var out []Exposure
-	for _, g := range to {
-		if accountIn(g) == e.Recipient && e.Recipient != "" || strings.HasSuffix(g, ".amazonaws.com") {
-			continue // within the account, or to AWS itself
-		}
-		out = append(out, Exposure{Resource: Touch{ID: e.str(id), Type: of, Account: e.Recipient, Region: e.Region, Access: Share}, Grantee: g, Kind: kind})
-	}
-	return out
-}
-
-func listed(kind, grantee, id, of string) func(*Event) []Exposure {
-	return func(e *Event) []Exposure { return exposed(e, kind, id, of, e.all(grantee)) }
-}
-
-func principalExposure(kind, id, of string) func(*Event) []Exposure {
-	return listed(kind, "request.principal", id, of)
-}
-
-func policyExposure(kind, policy, id, of string) func(*Event) []Exposure {
-	return func(e *Event) []Exposure { return exposed(e, kind, id, of, principalsOf(e.value(policy))) }
-}
-
-// sharedItems reads EC2's lists of who may use an image or a snapshot: an account, an organisation, or all.
-func sharedItems(kind, items, id, of string) func(*Event) []Exposure {
-	return func(e *Event) []Exposure {
-		var to []string
-		for _, who := range []string{".userId", ".organizationArn", ".organizationalUnitArn"} {
-			to = append(to, e.all(items+who)...)
-		}
-		if slices.Contains(e.all(items+".group"), "all") {
-			to = append(to, "*")
-		}
-		return exposed(e, kind, id, of, to)
-	}
-}
-
-func bucketACL(e *Event) []Exposure {
-	var to []string
-	for _, acl := range append(e.all("request.x-amz-acl"), e.all("request.AccessControlPolicy.AccessControlList.Grant[].Grantee.URI")...) {
-		if strings.HasPrefix(acl, "public-") || strings.HasSuffix(acl, "/AllUsers") || strings.HasSuffix(acl, "/AuthenticatedUsers") {
-			to = with(to, "*")
-		}
-	}
-	to = append(to, e.all("request.AccessControlPolicy.AccessControlList.Grant[].Grantee.ID")...)
-	return exposed(e, "bucket-acl", "request.bucketName", "AWS::S3::Bucket", to)
-}
-
-func openPorts(e *Event) []Exposure {
-	var to []string
-	for _, path := range []string{"request.ipPermissions.items[].ipRanges.items[].cidrIp", "request.ipPermissions.items[].ipv6Ranges.items[].cidrIpv6", "request.cidrIp"} {
-		for _, cidr := range e.all(path) {
-			if cidr == "0.0.0.0/0" || cidr == "::/0" {
-				to = with(to, cidr)
+			if len(out) < maxTouches {
+				out = append(out, one)
 			}
 		}
 	}
-	return exposed(e, "security-group", "request.groupId", "AWS::EC2::SecurityGroup", to)
+	return out
+}
+
+func (r reader) undoes(u undo, named []Touch) []Undo {
+	ids := r.e.all(u.of)
+	if u.of == "" && len(named) > 0 {
+		ids = []string{named[0].ID}
+	}
+	whats := []string{""}
+	if u.what != "" {
+		whats = r.e.all(u.what)
+	}
+	var out []Undo
+	for _, id := range ids {
+		for _, w := range whats {
+			if len(out) < maxTouches {
+				out = append(out, Undo{ID: id, Rule: u.rule, What: grantee(w)})
+			}
+		}
+	}
+	return out
+}
+
+func distinct(list []string) []string {
+	var out []string
+	for _, s := range list {
+		out = with(out, s)
+	}
+	return out
 }

@@ -171,6 +171,7 @@ type Issue struct {
 	Session   string    // role session name
 	Expires   time.Time // zero: not before it is revoked
 	Rule      string    // sts-assume-role
+	TokenID   string    // webIdentityTokenId, by which the session that a web identity token opens is found
 }
 
 // Grant is control that an event gave the caller over an identity or a workload.
@@ -183,13 +184,22 @@ type Grant struct {
 	Confidence Confidence
 	Trustees   []string // new trustees of a trust policy: ARNs, accounts, providers
 	Through    string   // workload through which a passed role acts: instance id, function ARN
+	What       string   // policy, key or group that gives the control, where the request names it
 }
 
 // Exposure is a resource shared to somebody outside it.
 type Exposure struct {
 	Resource Touch
 	Grantee  string // account id, ARN, "*" for everybody, 0.0.0.0/0
-	Kind     string // bucket-policy, snapshot-share, image-share, lambda-permission, key-policy, key-grant, resource-policy, security-group, ram-share, export
+	Kind     string // bucket-policy, snapshot-share, image-share, lambda-permission, key-policy, key-grant, resource-policy, role-trust, security-group, ram-share, export, …
+	Under    string // condition that narrows it, in words: "only where aws:PrincipalOrgID"; empty: none
+}
+
+// Undo takes back a grant or an exposure.
+type Undo struct {
+	ID   string // of what was granted or exposed, as Grant.ID and Exposure.Resource.ID spell it; an access key
+	Rule string // Grant.Rule or Exposure.Kind; empty: all of them, for the thing itself is gone or works no more
+	What string // Grant.What or Exposure.Grantee; empty: whatever it was
 }
 
 // Effects are what one event did or tried; for one that did not succeed, what it tried. See table.go.
@@ -201,7 +211,8 @@ type Effects struct {
 	Secrets    []Touch  // secrets read; each is among Touches too
 	Techniques []string // ATT&CK ids: T1098.001
 	Weakens    string   // trail or detector weakened, in words: "stops trail x"
-	Reverts    []string // ids of grants, keys or exposures that this takes back: deleted user, key, policy
+	Reverts    []string // ids of what is gone with this: deleted user, key, function. Each is among Undoes too
+	Undoes     []Undo   // what this takes back
 	Padded     bool     // request omitted as too large on a write: effect unknown, taken as the worst
 }
 
