@@ -114,16 +114,16 @@ func document(v any) map[string]any {
 // NotPrincipal allows everybody but a few, and counts as everybody.
 func allowed(policy any) []permitted {
 	var out []permitted
-	for _, st := range elements(member(document(policy), "Statement")) {
+	for _, st := range listed(memberOf(document(policy), "Statement")) {
 		m, _ := st.(map[string]any)
-		if m == nil || !strings.EqualFold(text(member(m, "Effect")), "Allow") {
+		if m == nil || !strings.EqualFold(text(memberOf(m, "Effect")), "Allow") {
 			continue
 		}
-		under := narrowing(member(m, "Condition"))
-		if member(m, "NotPrincipal") != nil {
+		under := narrowing(memberOf(m, "Condition"))
+		if memberOf(m, "NotPrincipal") != nil {
 			out = addPermitted(out, permitted{"*", join2("all but a few named", under)})
 		}
-		for _, who := range principals(member(m, "Principal")) {
+		for _, who := range principals(memberOf(m, "Principal")) {
 			out = addPermitted(out, permitted{grantee(who), under})
 		}
 	}
@@ -152,7 +152,7 @@ func principals(v any) []string {
 
 func texts(v any) []string {
 	var out []string
-	for _, x := range elements(v) {
+	for _, x := range listed(v) {
 		if s := text(x); s != "" && len(out) < maxTouches {
 			out = append(out, s)
 		}

@@ -76,7 +76,7 @@ func (e *Event) value(paths string) any {
 		v := e.root(root)
 		for name := range strings.SplitSeq(rest, ".") {
 			m, _ := v.(map[string]any)
-			v = member(m, name)
+			v = memberOf(m, name)
 		}
 		if v != nil && v != hidden {
 			return v
@@ -117,26 +117,26 @@ func collect(v any, path []string, each func(any)) {
 		}
 		return
 	}
-	next := member(m, name)
+	next := memberOf(m, name)
 	if !list {
 		collect(next, path[1:], each)
 		return
 	}
-	for _, x := range elements(next) {
+	for _, x := range listed(next) {
 		collect(x, path[1:], each)
 	}
 }
 
-// elements gives the elements of a list however it is written: an array, {"items": […]}, {"member": […]}, or the one
+// listed gives the elements of a list however it is written: an array, {"items": […]}, {"member": […]}, or the one
 // element alone.
-func elements(v any) []any {
+func listed(v any) []any {
 	switch x := v.(type) {
 	case []any:
 		return x
 	case map[string]any:
 		for _, name := range []string{"items", "member"} {
 			if inner, ok := x[name]; ok {
-				return elements(inner)
+				return listed(inner)
 			}
 		}
 		if len(x) == 0 {
@@ -148,8 +148,8 @@ func elements(v any) []any {
 	return []any{v}
 }
 
-// member gives m[name], else the member whose name differs in case alone: dBInstanceIdentifier, dbInstanceIdentifier.
-func member(m map[string]any, name string) any {
+// memberOf gives m[name], else the member whose name differs in case alone: dBInstanceIdentifier, dbInstanceIdentifier.
+func memberOf(m map[string]any, name string) any {
 	if v, ok := m[name]; ok {
 		return v
 	}

@@ -90,7 +90,7 @@ var (
 	bucket      = touch{"S3::Bucket", "request.bucketName"}
 	object      = touch{"S3::Object", "request.key"}
 	instances   = touch{"EC2::Instance", "request.instancesSet[].instanceId|response.instancesSet[].instanceId|request.instanceId|request.instanceIds[]"}
-	anInstance  = touch{"EC2::Instance", "request.instanceId"}
+	theInstance = touch{"EC2::Instance", "request.instanceId"}
 	anImage     = touch{"EC2::Image", "request.imageId|response.imageId"}
 	snapshot    = touch{"EC2::Snapshot", "request.snapshotId|response.snapshotId"}
 	volume      = touch{"EC2::Volume", "request.volumeId|response.volumeId"}

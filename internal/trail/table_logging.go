@@ -76,11 +76,11 @@ var tableLogging = map[string]meaning{
 }
 
 var (
-	alarm       = touch{"CloudWatch::Alarm", "request.alarmNames[]|request.alarmName"}
-	filter      = touch{"GuardDuty::Filter", "request.filterName|request.name"}
-	accessCheck = touch{"AccessAnalyzer::Analyzer", "request.analyzerName"}
-	members     = touch{"Organizations::Account", "request.accountIds[]|request.accountId|request.accountDetails[].accountId"}
-	product     = touch{"SecurityHub::ProductSubscription", "request.productSubscriptionArn"}
+	alarm          = touch{"CloudWatch::Alarm", "request.alarmNames[]|request.alarmName"}
+	filter         = touch{"GuardDuty::Filter", "request.filterName|request.name"}
+	accessCheck    = touch{"AccessAnalyzer::Analyzer", "request.analyzerName"}
+	memberAccounts = touch{"Organizations::Account", "request.accountIds[]|request.accountId|request.accountDetails[].accountId"}
+	product        = touch{"SecurityHub::ProductSubscription", "request.productSubscriptionArn"}
 )
 
 // Detectors and guard rails: turned off, blinded, cut off; and turned on again.
@@ -101,11 +101,11 @@ var tableDetectors = map[string]meaning{
 	"guardduty:UpdatePublishingDestination":          {touch: on(detector), access: Write, weak: "changes where GuardDuty detector {} publishes its findings", attack: "T1562.001"},
 	"guardduty:DisassociateFromAdministratorAccount": {touch: on(detector), access: Write, weak: "takes GuardDuty detector {} from its administrator", attack: "T1562.001"},
 	"guardduty:DisassociateFromMasterAccount":        {touch: on(detector), access: Write, weak: "takes GuardDuty detector {} from its administrator", attack: "T1562.001"},
-	"guardduty:DisassociateMembers":                  {touch: on(members), access: Write, weak: "takes accounts {} out of GuardDuty's administration", attack: "T1562.001"},
-	"guardduty:DeleteMembers":                        {touch: on(members), access: Delete, weak: "takes accounts {} out of GuardDuty's administration", attack: "T1562.001"},
-	"guardduty:StopMonitoringMembers":                {touch: on(members), access: Write, weak: "stops GuardDuty for accounts {}", attack: "T1562.001"},
-	"guardduty:StartMonitoringMembers":               {touch: on(members), access: Write, undo: back("weakened", "")},
-	"guardduty:UpdateMemberDetectors":                {touch: on(members), access: Write, weak: "changes what GuardDuty looks at in accounts {}", attack: "T1562.001"},
+	"guardduty:DisassociateMembers":                  {touch: on(memberAccounts), access: Write, weak: "takes accounts {} out of GuardDuty's administration", attack: "T1562.001"},
+	"guardduty:DeleteMembers":                        {touch: on(memberAccounts), access: Delete, weak: "takes accounts {} out of GuardDuty's administration", attack: "T1562.001"},
+	"guardduty:StopMonitoringMembers":                {touch: on(memberAccounts), access: Write, weak: "stops GuardDuty for accounts {}", attack: "T1562.001"},
+	"guardduty:StartMonitoringMembers":               {touch: on(memberAccounts), access: Write, undo: back("weakened", "")},
+	"guardduty:UpdateMemberDetectors":                {touch: on(memberAccounts), access: Write, weak: "changes what GuardDuty looks at in accounts {}", attack: "T1562.001"},
 	"guardduty:UpdateOrganizationConfiguration":      {touch: on(detector), access: Write, weak: "changes GuardDuty for the organisation", attack: "T1562.001"},
 	"guardduty:DisableOrganizationAdminAccount":      {touch: on(touch{"Organizations::Account", "request.adminAccountId"}), access: Write, weak: "takes GuardDuty's administration from account {}", attack: "T1562.001"},
 	"guardduty:UpdateMalwareScanSettings":            {touch: on(detector), access: Write, weak: "changes malware scans of GuardDuty detector {}", attack: "T1562.001"},
@@ -139,8 +139,8 @@ var tableDetectors = map[string]meaning{
 	"securityhub:CreateAutomationRule":                 {access: Write, weak: "adds a rule that changes findings of Security Hub", attack: "T1562.001"},
 	"securityhub:DeleteActionTarget":                   {access: Delete, weak: "deletes an action of Security Hub", attack: "T1562.001"},
 	"securityhub:DisassociateFromAdministratorAccount": {access: Write, weak: "leaves Security Hub's administrator", attack: "T1562.001"},
-	"securityhub:DisassociateMembers":                  {touch: on(members), access: Write, weak: "takes accounts {} out of Security Hub's administration", attack: "T1562.001"},
-	"securityhub:DeleteMembers":                        {touch: on(members), access: Delete, weak: "takes accounts {} out of Security Hub's administration", attack: "T1562.001"},
+	"securityhub:DisassociateMembers":                  {touch: on(memberAccounts), access: Write, weak: "takes accounts {} out of Security Hub's administration", attack: "T1562.001"},
+	"securityhub:DeleteMembers":                        {touch: on(memberAccounts), access: Delete, weak: "takes accounts {} out of Security Hub's administration", attack: "T1562.001"},
 	"securityhub:DisableOrganizationAdminAccount":      {access: Write, weak: "takes away Security Hub's administrator", attack: "T1562.001"},
 
 	"macie2:DisableMacie":                             {access: Write, weak: "disables Macie", attack: "T1562.001"},
@@ -151,13 +151,13 @@ var tableDetectors = map[string]meaning{
 	"macie2:DisassociateFromAdministratorAccount":     {access: Write, weak: "leaves Macie's administrator", attack: "T1562.001"},
 	"macie2:DisassociateMember":                       {access: Write, weak: "takes an account out of Macie's administration", attack: "T1562.001"},
 	"macie2:DisableOrganizationAdminAccount":          {access: Write, weak: "takes away Macie's administrator", attack: "T1562.001"},
-	"inspector2:Disable":                              {touch: on(members), access: Write, weak: "disables Inspector", attack: "T1562.001"},
+	"inspector2:Disable":                              {touch: on(memberAccounts), access: Write, weak: "disables Inspector", attack: "T1562.001"},
 	"inspector2:CreateFilter":                         {access: Write, weak: "adds a filter of findings to Inspector", attack: "T1562.001"},
-	"inspector2:DisassociateMember":                   {touch: on(members), access: Write, weak: "takes account {} out of Inspector's administration", attack: "T1562.001"},
+	"inspector2:DisassociateMember":                   {touch: on(memberAccounts), access: Write, weak: "takes account {} out of Inspector's administration", attack: "T1562.001"},
 	"inspector2:DisableDelegatedAdminAccount":         {access: Write, weak: "takes away Inspector's administrator", attack: "T1562.001"},
 	"inspector:DeleteAssessmentTemplate":              {access: Delete, weak: "deletes an Inspector template", attack: "T1562.001"},
 	"detective:DeleteGraph":                           {touch: on(touch{"Detective::Graph", "request.graphArn"}), undo: gone, weak: "deletes Detective's graph {}", attack: "T1562.001"},
-	"detective:DeleteMembers":                         {touch: on(members), access: Delete, weak: "takes accounts {} out of Detective", attack: "T1562.001"},
+	"detective:DeleteMembers":                         {touch: on(memberAccounts), access: Delete, weak: "takes accounts {} out of Detective", attack: "T1562.001"},
 	"detective:DisassociateMembership":                {access: Write, weak: "leaves Detective's administrator", attack: "T1562.001"},
 	"access-analyzer:DeleteAnalyzer":                  {touch: on(accessCheck), undo: gone, weak: "deletes access analyzer {}", attack: "T1562.001"},
 	"access-analyzer:CreateArchiveRule":               {touch: on(accessCheck), access: Write, weak: "adds a rule that archives findings of access analyzer {}", attack: "T1562.001"},
