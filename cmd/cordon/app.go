@@ -61,8 +61,10 @@ func escaped(args []any) []any {
 	return safe
 }
 
-func (a *app) document(v any) error {
-	enc := json.NewEncoder(a.stdout)
+func (a *app) document(v any) error { return writeDocument(a.stdout, v) }
+
+func writeDocument(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetIndent("", " ")
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write the answer: %w", err)

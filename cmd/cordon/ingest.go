@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -26,12 +27,8 @@ func (a *app) corpus(ctx context.Context, s source, q trail.Question) (*trail.Co
 }
 
 // readLogs reads files with a bar.
-//
-// The garbage collector is told to keep to 400 MiB: the corpus of 5,000,000 events is some 250 MiB that stays, and
-// with the collector's usual leave to grow to twice of what lives the peak would pass 512 MiB without need. Below the
-// limit nothing changes, and a corpus that needs more gets it at the price of more collecting.
 func (a *app) readLogs(ctx context.Context, files []trail.File, q trail.Question, o trail.Options) (*trail.Corpus, error) {
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(400 << 20))
+	boundMemory()
 	var total int64
 	for _, f := range files {
 		total += f.Size
@@ -44,6 +41,15 @@ func (a *app) readLogs(ctx context.Context, files []trail.File, q trail.Question
 		return nil, fmt.Errorf("read the logs: %w", err)
 	}
 	return c, nil
+}
+
+// boundMemory tells the garbage collector to keep to 400 MiB, unless GOMEMLIMIT says otherwise. A corpus of 5,000,000
+// events is some 300 MiB that stays, and with the collector's usual leave to grow to twice of what lives the peak would
+// pass 512 MiB without need. A smaller corpus notices nothing; one that needs more gets it, and is collected more often.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(400 << 20)
+	}
 }
 
 // harmless are the kinds of problem that cost no event: what is no log at all lies among logs as a rule.
@@ -70,8 +76,10 @@ func (a *app) showIngest(in *trail.Ingest) {
 	a.tell("read %s events from %d files (%s)%s", thousands(in.Events), in.Files, size(in.Bytes), besides(in))
 	const most = 5
 	shown := 0
+	var foreign skipped
 	for _, p := range in.Problems {
 		if slices.Contains(harmless, p.Kind) {
+			foreign.add(p.File)
 			continue
 		}
 		if shown++; shown <= most {
@@ -86,6 +94,7 @@ func (a *app) showIngest(in *trail.Ingest) {
 			a.tell("DIGEST    %s: %s: %s", d.File, d.Status, d.Detail)
 		}
 	}
+	foreign.tell(a, "no CloudTrail log")
 	if rest := shown - most + in.More; shown > most || in.More > 0 {
 		a.tell("and %d more like these; --out DIR lists them in ingest.json", max(rest, in.More))
 	}
@@ -133,43 +142,23 @@ func createNew(path string) (*os.File, error) {
 	return f, nil
 }
 
-func (d folder) json(name string, v any) (err error) {
-	f, err := d.create(name)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := f.Close(); err == nil && e != nil {
-			err = fmt.Errorf("write %s: %w", name, e)
-		}
-	}()
-	enc := json.NewEncoder(f)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
-}
-
 // saveScope writes what --out asks for.
-func (a *app) saveScope(s scopeAnswer, dir string) error {
+func saveScope(ctx context.Context, s scopeAnswer, dir string) error {
 	d, err := newFolder(dir)
 	if err != nil {
 		return err
 	}
-	if err := d.json("scope.json", s.doc); err != nil {
+	origins, err := trail.Origins(ctx, s.corpus, s.doc)
+	if err != nil {
 		return err
 	}
-	return d.json("ingest.json", s.ingest)
-}
-
-// showScope is the answer for people, in short.
-func (a *app) showScope(d *trail.Document) {
-	a.say("%d events of the intruder, %d possibly his, of %d in the logs", d.Summary.Events, d.Summary.Possible, d.Summary.Corpus)
-	for _, i := range d.Identities {
-		a.say("  %-9s %-16s %s %s  %d events", i.Confidence, i.Relation, i.ARN, i.AccessKey, i.Events)
+	err = trail.WriteAll(s.doc, origins, func(name string) (io.WriteCloser, error) { return d.create(name) })
+	if err != nil {
+		return err
 	}
-	for _, n := range d.Summary.Notes {
-		a.say("  note      %s", n)
+	f, err := d.create("ingest.json")
+	if err != nil {
+		return err
 	}
+	return errors.Join(writeDocument(f, s.evidence()), f.Close())
 }

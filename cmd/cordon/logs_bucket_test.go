@@ -54,8 +54,8 @@ func TestLogsInABucket(t *testing.T) {
 	if got := eventIDs(answer.doc); !slices.Equal(got, []string{"e0", "e1", "e2", "e3", "e4"}) {
 		t.Errorf("found %v", got)
 	}
-	if n := lost(answer.ingest); n != 0 {
-		t.Errorf("%d things could not be read: %v", n, answer.ingest.Problems)
+	if n := lost(answer.corpus.Ingest()); n != 0 {
+		t.Errorf("%d things could not be read: %v", n, answer.corpus.Ingest().Problems)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestLogsThatCannotBeFetched(t *testing.T) {
 			if got := len(eventIDs(answer.doc)); got != c.found {
 				t.Errorf("found %d events, not %d", got, c.found)
 			}
-			if got := status(a.giveScope(answer, scopeFlags{})); got != exitPartly {
+			if got := status(a.giveScope(t.Context(), answer, scopeFlags{})); got != exitPartly {
 				t.Errorf("exit status %d", got)
 			}
 			if !strings.Contains(stderr.String(), "NOT READ  "+c.said+" ") {

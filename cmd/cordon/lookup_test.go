@@ -102,8 +102,8 @@ func TestLookupFollowsKeys(t *testing.T) {
 		if got := eventIDs(answer.doc); !slices.Equal(got, []string{"e1", "e2", "e3"}) {
 			t.Errorf("found %v", got)
 		}
-		if n := lost(answer.ingest); n != 0 {
-			t.Errorf("%d things could not be read: %v", n, answer.ingest.Problems)
+		if n := lost(answer.corpus.Ingest()); n != 0 {
+			t.Errorf("%d things could not be read: %v", n, answer.corpus.Ingest().Problems)
 		}
 		notes := strings.Join(answer.doc.Summary.Notes, "\n")
 		for _, want := range []string{"last 90 days", "not opted in to them: af-south-1"} {
@@ -142,7 +142,7 @@ func TestLookupNamesWhatItCouldNotAsk(t *testing.T) {
 		if got := eventIDs(answer.doc); !slices.Equal(got, []string{"e1", "e2"}) {
 			t.Errorf("found %v", got)
 		}
-		if got := status(a.giveScope(answer, scopeFlags{})); got != exitPartly {
+		if got := status(a.giveScope(t.Context(), answer, scopeFlags{})); got != exitPartly {
 			t.Errorf("exit status %d", got)
 		}
 		if !strings.Contains(stderr.String(), "CloudTrail's event history in ap-south-1") {

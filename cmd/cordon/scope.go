@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"cordon/internal/action"
 	"cordon/internal/engine"
@@ -78,14 +81,13 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			defer answer.close()
-			return a.giveScope(answer, o)
+			return a.giveScope(c.Context(), answer, o)
 		},
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.seeds, "seed", nil, "where the question starts; may be repeated")
-	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339, or a date: UTC)")
-	f.StringVar(&o.until, "until", "", "look at nothing from this time on")
+	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339, or a date: its beginning, UTC)")
+	f.StringVar(&o.until, "until", "", "look at nothing after this time")
 	f.StringVar(&o.out, "out", "", "write the timeline, pivots, graph, indicators and layer into this folder")
 	a.readsLogs(c, &o.from)
 	f.BoolVar(&o.from.lookup, "lookup", false, "no logs: ask CloudTrail's LookupEvents in every enabled region")
@@ -102,24 +104,35 @@ func (a *app) readsLogs(c *cobra.Command, s *source) {
 // scopeAnswer is the answer with what was read for it.
 type scopeAnswer struct {
 	doc    *trail.Document
-	ingest *trail.Ingest
 	corpus *trail.Corpus
 	conn   *action.AWS // where AWS was asked
 }
 
-func (s scopeAnswer) close() {}
+// unread is a record that nobody could read, as it is kept.
+type unread struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
+	Why    string `json:"why"`
+	Bytes  []byte `json:"bytes"` // base64
+}
+
+// evidence is what is kept of an answer besides: what was read, and what nobody could read, as it was found.
+func (s scopeAnswer) evidence() any {
+	e := struct {
+		*trail.Ingest
+		Unread []unread `json:"unread"`
+	}{s.corpus.Ingest(), []unread{}}
+	for _, u := range s.corpus.Unread() {
+		e.Unread = append(e.Unread, unread(u))
+	}
+	return e
+}
 
 // answerScope asks q of what o names. What must be known beside the answer is added to its notes.
 func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, notes []string) (scopeAnswer, error) {
 	var err error
-	if q.Since, err = parseTime("--since", o.since); err != nil {
+	if q.Since, q.Until, err = window(o.since, o.until); err != nil {
 		return scopeAnswer{}, err
-	}
-	if q.Until, err = parseTime("--until", o.until); err != nil {
-		return scopeAnswer{}, err
-	}
-	if !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		return scopeAnswer{}, fmt.Errorf("%w: --since %s is not before --until %s", errUsage, o.since, o.until)
 	}
 	for _, n := range notes {
 		a.tell("%s", n)
@@ -129,8 +142,7 @@ func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, n
 		return scopeAnswer{}, err
 	}
 	answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, notes...)
-	answer.ingest = answer.corpus.Ingest()
-	if n := lost(answer.ingest); n > 0 {
+	if n := lost(answer.corpus.Ingest()); n > 0 {
 		answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, "not everything could be read, so that this may lack something: see what is said of the ingest")
 	}
 	return answer, nil
@@ -153,21 +165,33 @@ func (a *app) find(ctx context.Context, s source, q trail.Question) (scopeAnswer
 }
 
 // giveScope prints the answer, writes what --out asks for, and says by its error whether something is lacking.
-func (a *app) giveScope(s scopeAnswer, o scopeFlags) error {
-	a.showIngest(s.ingest)
+func (a *app) giveScope(ctx context.Context, s scopeAnswer, o scopeFlags) error {
+	a.showIngest(s.corpus.Ingest())
 	if o.out != "" {
-		if err := a.saveScope(s, o.out); err != nil {
+		if err := saveScope(ctx, s, o.out); err != nil {
 			return err
 		}
 	}
+	var err error
 	if a.json() {
-		if err := a.document(s.doc); err != nil {
-			return err
-		}
+		err = trail.WriteDocument(a.stdout, s.doc)
 	} else {
-		a.showScope(s.doc)
+		err = scopeText(a.stdout, s.doc, a.width(), time.Now())
 	}
-	return incomplete(s.ingest)
+	return errors.Join(err, incomplete(s.corpus.Ingest()))
+}
+
+// width is the terminal's that stdout is, 0 where it is none.
+func (a *app) width() int {
+	f, ok := a.stdout.(*os.File)
+	if !ok {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0 // no terminal: lines are as long as they are
+	}
+	return n
 }
 
 // incomplete is the error of an answer that may lack something.
@@ -177,6 +201,20 @@ func incomplete(in *trail.Ingest) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %d things could not be read or looked up, and the answer may lack what is in them", engine.ErrPartly, n)
+}
+
+// window reads --since and --until; either may be missing.
+func window(since, until string) (from, to time.Time, err error) {
+	if from, err = parseTime("--since", since); err != nil {
+		return from, to, err
+	}
+	if to, err = parseTime("--until", until); err != nil {
+		return from, to, err
+	}
+	if !to.IsZero() && !from.Before(to) {
+		return from, to, fmt.Errorf("%w: --since %s is not before --until %s", errUsage, since, until)
+	}
+	return from, to, nil
 }
 
 // parseTime reads a point in time: RFC 3339, or a date, which is its beginning in UTC.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"cordon/internal/action"
@@ -50,11 +51,10 @@ func (a *app) scopeCase(ctx context.Context, id string, o scopeFlags) error {
 	if err != nil {
 		return err
 	}
-	defer answer.close()
 	if err := a.keepScope(ctx, kase, p, answer); err != nil {
 		return err
 	}
-	return a.giveScope(answer, o)
+	return a.giveScope(ctx, answer, o)
 }
 
 // caseSeeds are the seeds of the findings that the plan was made from, else of the plan's subject, and those that were
@@ -142,16 +142,13 @@ func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Pro
 	if err != nil {
 		return err
 	}
-	var items []engine.Kept
-	for _, k := range []struct {
-		name string
-		v    any
-	}{{scopeArtifact, s.doc}, {ingestArtifact, s.ingest}} {
-		data, err := documentBytes(k.v)
-		if err != nil {
-			return err
-		}
-		items = append(items, engine.Kept{Name: k.name, Source: "cordon scope", Data: data})
+	var answer, ingest bytes.Buffer
+	if err := errors.Join(trail.WriteDocument(&answer, s.doc), writeDocument(&ingest, s.evidence())); err != nil {
+		return err
+	}
+	items := []engine.Kept{
+		{Name: scopeArtifact, Source: "cordon scope", Data: answer.Bytes()},
+		{Name: ingestArtifact, Source: "cordon scope", Data: ingest.Bytes()},
 	}
 	if err := e.Keep(ctx, items...); err != nil {
 		return err
@@ -162,14 +159,4 @@ func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Pro
 	}
 	a.tell("kept in case %s; report %s", kase.Meta.ID, path)
 	return nil
-}
-
-func documentBytes(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("write the answer: %w", err)
-	}
-	return b.Bytes(), nil
 }

@@ -19,7 +19,7 @@ type File struct {
 type Problem struct {
 	File   string `json:"file"`
 	Offset int64  `json:"offset"` // in the decompressed file
-	Kind   string `json:"kind"`   // not-a-log, unreadable, truncated, too-large, too-deep, not-json, bad-record, duplicate-name, bad-time, digest-mismatch, …
+	Kind   string `json:"kind"`   // not-a-log, unreadable, truncated, too-large, too-deep, not-json, junk, bad-record, duplicate-name, bad-time, digest-mismatch, …
 	Detail string `json:"detail"`
 }
 

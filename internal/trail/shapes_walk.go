@@ -16,7 +16,10 @@ const (
 	maxShapeDepth  = 64
 )
 
-var errSyntax = errors.New("not JSON")
+var (
+	errSyntax = errors.New("not JSON")
+	errJunk   = fmt.Errorf("%w", errSyntax) // not even the beginning of it
+)
 
 // A walker splits a stream of JSON into the objects that matter, without holding more than one of them. It checks
 // the grammar as far as it takes to find an object's end and to notice a torn line; whoever reads the object checks
@@ -110,7 +113,11 @@ func (w *walker) all(s *sink, level int, base int64) error {
 		switch {
 		case err == nil:
 		case errors.Is(err, errSyntax):
-			s.trouble(w.from(start, base), "not-json", err.Error())
+			kind := "not-json"
+			if errors.Is(err, errJunk) {
+				kind = "junk"
+			}
+			s.trouble(w.from(start, base), kind, err.Error())
 			if err := w.resync(start); err != nil {
 				return ended(err)
 			}
@@ -155,7 +162,7 @@ func (w *walker) line(s *sink, c byte) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: a line begins with byte 0x%02x", errSyntax, c)
+	return fmt.Errorf("%w: a line begins with byte 0x%02x", errJunk, c)
 }
 
 // resync goes on with the next line; with this one where the fault was noticed at its beginning.
