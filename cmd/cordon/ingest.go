@@ -1,56 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
-	"runtime/debug"
 	"slices"
 
+	"cordon/internal/engine"
 	"cordon/internal/trail"
 )
-
-// workers is how many objects of a bucket are fetched side by side: each costs tens of milliseconds before its first
-// byte comes, far more than the reading of it.
-const workers = 16
-
-// corpus reads what the source names.
-func (a *app) corpus(ctx context.Context, s source, q trail.Question) (*trail.Corpus, error) {
-	files, err := a.logFiles(ctx, s.logs)
-	if err != nil {
-		return nil, err
-	}
-	return a.readLogs(ctx, files, q, trail.Options{})
-}
-
-// readLogs reads files with a bar.
-func (a *app) readLogs(ctx context.Context, files []trail.File, q trail.Question, o trail.Options) (*trail.Corpus, error) {
-	boundMemory()
-	var total int64
-	for _, f := range files {
-		total += f.Size
-	}
-	b := newBar(a.stderr, len(files), total)
-	defer b.end()
-	o.Progress = b.at
-	c, err := trail.Read(ctx, files, o)
-	if err != nil {
-		return nil, fmt.Errorf("read the logs: %w", err)
-	}
-	return c, nil
-}
-
-// boundMemory tells the garbage collector to keep to 400 MiB, unless GOMEMLIMIT says otherwise. A corpus of 5,000,000
-// events is some 300 MiB that stays, and with the collector's usual leave to grow to twice of what lives the peak would
-// pass 512 MiB without need. A smaller corpus notices nothing; one that needs more gets it, and is collected more often.
-func boundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(400 << 20)
-	}
-}
 
 // harmless are the kinds of problem that cost no event: what is no log at all lies among logs as a rule.
 var harmless = []string{"not-a-log", "not-a-record"}
@@ -116,49 +72,11 @@ func besides(in *trail.Ingest) string {
 	return text
 }
 
-// folder is where --out writes: made for the user alone, and nothing in it is written over.
-type folder string
-
-func newFolder(dir string) (folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make the folder of --out: %w", err)
+// incomplete is the error of an answer that may lack something.
+func incomplete(in *trail.Ingest) error {
+	n := lost(in)
+	if n == 0 {
+		return nil
 	}
-	return folder(dir), nil
-}
-
-func (d folder) create(name string) (*os.File, error) {
-	return createNew(filepath.Join(string(d), name))
-}
-
-// createNew makes a file that was not there: what somebody has gathered is not written over.
-func createNew(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if os.IsExist(err) {
-		return nil, fmt.Errorf("%s is there already, and nothing is written over: name another", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("make %s: %w", path, err)
-	}
-	return f, nil
-}
-
-// saveScope writes what --out asks for.
-func saveScope(ctx context.Context, s scopeAnswer, dir string) error {
-	d, err := newFolder(dir)
-	if err != nil {
-		return err
-	}
-	origins, err := trail.Origins(ctx, s.corpus, s.doc)
-	if err != nil {
-		return err
-	}
-	err = trail.WriteAll(s.doc, origins, func(name string) (io.WriteCloser, error) { return d.create(name) })
-	if err != nil {
-		return err
-	}
-	f, err := d.create("ingest.json")
-	if err != nil {
-		return err
-	}
-	return errors.Join(writeDocument(f, s.evidence()), f.Close())
+	return fmt.Errorf("%w: %d things could not be read or looked up, and the answer may lack what is in them", engine.ErrPartly, n)
 }

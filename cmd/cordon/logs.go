@@ -21,7 +21,7 @@ func (a *app) logFiles(ctx context.Context, names []string) ([]trail.File, error
 		var found []trail.File
 		var err error
 		switch {
-		case strings.HasPrefix(name, "s3://"):
+		case isBucket(name):
 			found, err = a.bucketLogs(ctx, name)
 		case name == "-":
 			err = fmt.Errorf("%w: --logs reads what it is given more than once, so it takes no stdin: name a file or a folder", errUsage)
@@ -38,6 +38,8 @@ func (a *app) logFiles(ctx context.Context, names []string) ([]trail.File, error
 	}
 	return all, nil
 }
+
+func isBucket(name string) bool { return strings.HasPrefix(name, "s3://") }
 
 // folderLogs walks a folder in the order of names. Links are named and not followed: logs that somebody handed over
 // must not lead to files of this machine, nor in a circle. The folder that was asked for may be a link itself.

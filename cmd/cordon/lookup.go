@@ -65,7 +65,7 @@ func (a *app) lookUp(ctx context.Context, q trail.Question) (scopeAnswer, error)
 		if err := h.ask(ctx, next); err != nil {
 			return scopeAnswer{}, err
 		}
-		if answer.corpus, err = a.readLogs(ctx, h.files(), q, trail.Options{}); err != nil {
+		if answer.corpus, err = a.readLogs(ctx, h.files(), trail.Options{}); err != nil {
 			return scopeAnswer{}, err
 		}
 		if answer.doc, err = trail.Find(ctx, answer.corpus, q); err != nil {
@@ -77,7 +77,7 @@ func (a *app) lookUp(ctx context.Context, q trail.Question) (scopeAnswer, error)
 		return scopeAnswer{}, err
 	}
 	if len(h.missing) > 0 { // read again, so that what is missing is counted with the rest
-		if answer.corpus, err = a.readLogs(ctx, h.files(), q, trail.Options{}); err != nil {
+		if answer.corpus, err = a.readLogs(ctx, h.files(), trail.Options{}); err != nil {
 			return scopeAnswer{}, err
 		}
 	}

@@ -131,7 +131,7 @@ EXIT STATUS
 	f.StringVar(&a.person, "person", "", "who you are, for the journal (default: the operating system's user)")
 	root.AddCommand(
 		a.triageCommand(), a.planCommand(), a.applyCommand(), a.respondCommand(), a.statusCommand(), a.resumeCommand(),
-		a.scopeCommand(), a.timelineCommand(), a.releaseCommand(), a.verifyCommand(), a.reportCommand(), a.policyCommand(), a.playbooksCommand(), a.drillCommand(),
+		a.scopeCommand(), a.timelineCommand(), a.trailCommand(), a.releaseCommand(), a.verifyCommand(), a.reportCommand(), a.policyCommand(), a.playbooksCommand(), a.drillCommand(),
 	)
 	return root
 }

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"cordon/internal/action"
-	"cordon/internal/engine"
 	"cordon/internal/trail"
 )
 
@@ -21,26 +20,6 @@ type scopeFlags struct {
 	since, until string
 	out          string
 	from         source
-}
-
-// source is where events come from: one of the three.
-type source struct {
-	logs   []string
-	lookup bool
-	index  string
-}
-
-func (s *source) check() error {
-	n := 0
-	for _, given := range []bool{len(s.logs) > 0, s.lookup, s.index != ""} {
-		if given {
-			n++
-		}
-	}
-	if n != 1 {
-		return fmt.Errorf("%w: name one of --logs (a folder, a file, s3://bucket/prefix), --lookup (ask CloudTrail) and --index (made by cordon trail index)", errUsage)
-	}
-	return nil
 }
 
 func (a *app) scopeCommand() *cobra.Command {
@@ -81,7 +60,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			return a.giveScope(c.Context(), answer, o)
+			return errors.Join(a.giveScope(c.Context(), answer, o), answer.corpus.Close())
 		},
 	}
 	f := c.Flags()
@@ -89,16 +68,8 @@ EXIT STATUS
 	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339, or a date: its beginning, UTC)")
 	f.StringVar(&o.until, "until", "", "look at nothing after this time")
 	f.StringVar(&o.out, "out", "", "write the timeline, pivots, graph, indicators and layer into this folder")
-	a.readsLogs(c, &o.from)
-	f.BoolVar(&o.from.lookup, "lookup", false, "no logs: ask CloudTrail's LookupEvents in every enabled region")
-	f.StringVar(&o.from.index, "index", "", "an index that cordon trail index made")
+	o.from.flags(a, c, "logs", "lookup", "index")
 	return c
-}
-
-// readsLogs adds the flags of the commands that read logs.
-func (a *app) readsLogs(c *cobra.Command, s *source) {
-	c.Flags().StringArrayVar(&s.logs, "logs", nil, "a folder, a file or s3://bucket/prefix with logs; may be repeated")
-	a.reaches(c)
 }
 
 // scopeAnswer is the answer with what was read for it.
@@ -106,26 +77,6 @@ type scopeAnswer struct {
 	doc    *trail.Document
 	corpus *trail.Corpus
 	conn   *action.AWS // where AWS was asked
-}
-
-// unread is a record that nobody could read, as it is kept.
-type unread struct {
-	File   string `json:"file"`
-	Offset int64  `json:"offset"`
-	Why    string `json:"why"`
-	Bytes  []byte `json:"bytes"` // base64
-}
-
-// evidence is what is kept of an answer besides: what was read, and what nobody could read, as it was found.
-func (s scopeAnswer) evidence() any {
-	e := struct {
-		*trail.Ingest
-		Unread []unread `json:"unread"`
-	}{s.corpus.Ingest(), []unread{}}
-	for _, u := range s.corpus.Unread() {
-		e.Unread = append(e.Unread, unread(u))
-	}
-	return e
 }
 
 // answerScope asks q of what o names. What must be known beside the answer is added to its notes.
@@ -192,15 +143,6 @@ func (a *app) width() int {
 		return 0 // no terminal: lines are as long as they are
 	}
 	return n
-}
-
-// incomplete is the error of an answer that may lack something.
-func incomplete(in *trail.Ingest) error {
-	n := lost(in)
-	if n == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: %d things could not be read or looked up, and the answer may lack what is in them", engine.ErrPartly, n)
 }
 
 // window reads --since and --until; either may be missing.

@@ -51,6 +51,7 @@ func (a *app) scopeCase(ctx context.Context, id string, o scopeFlags) error {
 	if err != nil {
 		return err
 	}
+	defer answer.corpus.Close()
 	if err := a.keepScope(ctx, kase, p, answer); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (a *app) timelineCommand() *cobra.Command {
 	var o timelineFlags
 	formats := strings.Join(trail.TimelineFormats[:], ", ")
 	c := &cobra.Command{
-		Use:   "timeline --logs PATH",
+		Use:   "timeline --logs PATH | --index INDEX",
 		Short: "The events of a log in the order of time, for a spreadsheet or Timesketch",
 		Long: `Reads CloudTrail logs as cordon scope does and prints the events that the filters admit, in the order of time. Filters
 of different kinds must all match, of one kind any; case does not matter, and * stands for any text. CSV is for
@@ -56,7 +56,7 @@ EXIT STATUS
 	f.StringArrayVar(&o.filter.Outcomes, "outcome", nil, "success, denied or error")
 	f.StringVar(&o.format, "format", "csv", formats)
 	f.StringVar(&o.out, "out", "", "write to this file, which must not be there yet, instead of stdout")
-	a.readsLogs(c, &o.from)
+	o.from.flags(a, c, "logs", "index")
 	return c
 }
 
@@ -72,6 +72,7 @@ func (a *app) timeline(ctx context.Context, o timelineFlags) error {
 	if err != nil {
 		return err
 	}
+	defer c.Close()
 	var out io.Writer = a.stdout
 	if o.out != "" {
 		f, err := createNew(o.out)
