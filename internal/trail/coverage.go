@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -14,54 +13,135 @@ var neverLogged = []string{
 	"requests to the instance metadata service, by which an instance's credentials are read",
 	"what happens inside a host: SSH, RDP, a shell",
 	"the making of a pre-signed URL; only its use is an event, where data events are logged",
+	"signing a request without sending it",
 	"DNS lookups and network connections within a VPC",
 }
 
-// weakening are the calls after which something may no longer be logged, and what follows.
-// docs.aws.amazon.com/awscloudtrail/latest/APIReference: StopLogging, DeleteTrail, UpdateTrail, PutEventSelectors.
-var weakening = map[string]string{
-	"StopLogging":                 "a trail was stopped",
-	"DeleteTrail":                 "a trail was deleted",
-	"UpdateTrail":                 "a trail was changed",
-	"PutEventSelectors":           "what a trail logs was changed",
-	"DeleteEventDataStore":        "an event data store was deleted",
-	"StopEventDataStoreIngestion": "an event data store was stopped",
-}
-
-type cellKey struct{ account, region, category string }
-
-// CoverageOf says what c can tell and what it cannot, in q's window. An hour with an event of its kind was logged; an
-// hour without one is unknown, since nothing in a log tells a quiet hour from one that was not logged.
+// CoverageOf says what c can tell and what it cannot, in q's window. An hour with an event of its kind was logged. An
+// hour without one was logged where a trail is known to have selected such events; it is a gap where the trail is known
+// to have stood still; else it is unknown, since nothing in a log tells a quiet hour from one that was not logged.
 func CoverageOf(ctx context.Context, c *Corpus, q Question) (Coverage, error) {
 	cover := Coverage{Cells: []CoverageCell{}, Gaps: []CoverageGap{}, Never: neverLogged, Claims: []string{}}
-	since, until := seconds(q.Since, 0), seconds(q.Until, 1<<32-1)
-	hours := map[cellKey]map[uint32]int{}
-	first, last := uint32(1<<32-1), uint32(0)
-	var weak []int
+	l := newLedger(c, seconds(q.Since, 0), seconds(q.Until, forever))
+	if l.first > l.last {
+		cover.Claims = append(cover.Claims, "the log holds no event in this window: nothing can be said of it")
+		return cover, nil
+	}
+	spans, gaps, err := trailHistory(ctx, c, l.trails, l.last)
+	if err != nil {
+		return cover, err
+	}
+	cover.Gaps = append(cover.Gaps, gaps...)
+	for i, cell := range l.cells() {
+		if i >= maxPlaces {
+			cover.Claims = append(cover.Claims, fmt.Sprintf("more than %d combinations of account, region and kind of event: the rest are not listed", maxPlaces))
+			break
+		}
+		cover.Cells = append(cover.Cells, cell.runs(l.first, l.last, spans)...)
+	}
+	cover.Claims = append(cover.Claims, claims(cover.Cells, l)...)
+	return cover, nil
+}
+
+const (
+	maxPlaces = 2_000 // accounts × regions × kinds of event that are listed
+	maxRuns   = 200   // runs of hours of one of them; with more, whole days are listed
+	maxTrails = 2_000 // events about trails that are read
+)
+
+// A ledger counts events by place, category and hour.
+type ledger struct {
+	c           *Corpus
+	first, last uint32 // hours since 1970
+	count       tally
+	class       []string // categories by number
+	trails      []int    // rows that changed what is logged
+}
+
+// A tally counts by number. A Go map would cost several times as much, on every event there is.
+type tally struct {
+	keys   []uint64 // key + 1; 0: free
+	counts []uint32
+	used   int
+}
+
+func (t *tally) add(key uint64) {
+	if 2*t.used >= len(t.keys) {
+		t.grow()
+	}
+	if i := t.at(key); t.keys[i] == 0 {
+		t.keys[i] = key + 1
+		t.counts[i] = 1
+		t.used++
+	} else {
+		t.counts[i]++
+	}
+}
+
+// at gives the place of a key, or the free one for it.
+func (t *tally) at(key uint64) int {
+	i := int(key * 0x9e3779b97f4a7c15 >> 32 & uint64(len(t.keys)-1))
+	for t.keys[i] != 0 && t.keys[i] != key+1 {
+		i = (i + 1) & (len(t.keys) - 1)
+	}
+	return i
+}
+
+func (t *tally) grow() {
+	old := *t
+	size := max(1024, 2*len(old.keys))
+	t.keys, t.counts = make([]uint64, size), make([]uint32, size)
+	for i, key := range old.keys {
+		if key != 0 {
+			at := t.at(key - 1)
+			t.keys[at], t.counts[at] = key, old.counts[i]
+		}
+	}
+}
+
+// The bits of a tally's key: the place, the category's number, the hour.
+const (
+	hourBits   = 21 // 2^32 seconds are 2^20.2 hours
+	classBits  = 11
+	maxClasses = 1<<classBits - 1
+)
+
+func newLedger(c *Corpus, since, until uint32) *ledger {
+	l := &ledger{c: c, first: forever}
+	var classes []uint64 // by kind: its category's number + 1
+	trails := &memo{ask: func(n uint32) bool { return changesTrail(c.Kind(n)) }}
 	for i := range c.Len() {
 		r := c.Row(i)
 		if r.Time < since || r.Time > until {
 			continue
 		}
-		kind, place := c.Kind(r.Kind), c.Place(r.Place)
-		key := cellKey{place.Account, place.Region, category(kind)}
-		if hours[key] == nil {
-			hours[key] = map[uint32]int{}
+		for int(r.Kind) >= len(classes) {
+			classes = append(classes, 0)
 		}
-		hours[key][r.Time/3600]++
-		first, last = min(first, r.Time/3600), max(last, r.Time/3600)
-		if (weakening[kind.Name] != "" || kind.Name == "StartLogging" || kind.Name == "CreateTrail") && strings.HasPrefix(kind.Source, "cloudtrail.") && r.Outcome() == Success {
-			weak = append(weak, i)
+		if classes[r.Kind] == 0 {
+			classes[r.Kind] = l.number(category(c.Kind(r.Kind))) + 1
+		}
+		hour := r.Time / 3600
+		l.first, l.last = min(l.first, hour), max(l.last, hour)
+		l.count.add(uint64(r.Place)<<(hourBits+classBits) | (classes[r.Kind]-1)<<hourBits | uint64(hour))
+		if trails.is(r.Kind) && r.Outcome() == Success && len(l.trails) < maxTrails {
+			l.trails = append(l.trails, i)
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(hours), func(a, b cellKey) int {
-		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.region, b.region), strings.Compare(a.category, b.category))
-	}) {
-		cover.Cells = append(cover.Cells, cells(key, hours[key], first, last)...)
+	return l
+}
+
+// number of a category.
+func (l *ledger) number(class string) uint64 {
+	i := slices.Index(l.class, class)
+	if i < 0 {
+		if len(l.class) >= maxClasses {
+			return maxClasses - 1
+		}
+		i = len(l.class)
+		l.class = append(l.class, class)
 	}
-	cover.Gaps = gaps(c, weak)
-	cover.Claims = claims(hours, first, last)
-	return cover, ctx.Err()
+	return uint64(i)
 }
 
 func category(k Kind) string {
@@ -71,90 +151,140 @@ func category(k Kind) string {
 	return k.Category.String()
 }
 
-// cells gives the runs of hours with and without events, from first to last.
-func cells(key cellKey, hours map[uint32]int, first, last uint32) []CoverageCell {
-	var out []CoverageCell
-	logged := slices.Sorted(maps.Keys(hours))
-	add := func(from, until uint32, n int) {
-		state, why := "logged", ""
-		if n == 0 {
-			state, why = "unknown", "no event: quiet, or not logged"
+// A cell is what was logged of one place and category.
+type cell struct {
+	account, region, category string
+	hours                     []hourCount // in order
+}
+
+type hourCount struct{ hour, n uint32 }
+
+// cells gives what was counted, by account, region and category.
+func (l *ledger) cells() []cell {
+	var keys []uint64
+	for _, key := range l.count.keys {
+		if key != 0 {
+			keys = append(keys, key-1)
 		}
-		out = append(out, CoverageCell{Account: key.account, Region: key.region, Category: key.category, From: stampOf(from * 3600),
+	}
+	slices.Sort(keys)
+	var out []cell
+	last := ^uint64(0)
+	for _, key := range keys {
+		if key>>hourBits != last {
+			last = key >> hourBits
+			p := l.c.Place(uint32(key >> (hourBits + classBits)))
+			out = append(out, cell{account: p.Account, region: p.Region, category: l.class[last&maxClasses]})
+		}
+		c := &out[len(out)-1]
+		c.hours = append(c.hours, hourCount{uint32(key & (1<<hourBits - 1)), l.count.counts[l.count.at(key)]})
+	}
+	slices.SortFunc(out, func(a, b cell) int {
+		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.region, b.region), strings.Compare(a.category, b.category))
+	})
+	return out
+}
+
+// runs gives the runs of hours of one state, from first to last. Where they alternate too often, days are told as one.
+func (c *cell) runs(first, last uint32, spans []span) []CoverageCell {
+	out := c.split(first, last, 1, spans)
+	if len(out) > maxRuns {
+		out = c.split(first, last, 24, spans)
+	}
+	return out
+}
+
+// split gives the runs in units of so many hours.
+func (c *cell) split(first, last, unit uint32, spans []span) []CoverageCell {
+	var out []CoverageCell
+	add := func(from, until uint32, n int, state, why string) {
+		if i := len(out) - 1; i >= 0 && out[i].State == state && out[i].Why == why && out[i].Until == stampOf(from*3600) {
+			out[i].Until, out[i].Events = stampOf(until*3600), out[i].Events+n
+			return
+		}
+		out = append(out, CoverageCell{Account: c.account, Region: c.region, Category: c.category, From: stampOf(from * 3600),
 			Until: stampOf(until * 3600), State: state, Events: n, Why: why})
 	}
 	at := first
-	for i := 0; i < len(logged); {
-		if logged[i] > at {
-			add(at, logged[i], 0)
+	for i := 0; i < len(c.hours); {
+		from := c.hours[i].hour / unit * unit
+		from = max(from, first)
+		if from > at {
+			c.quiet(at, from, spans, add)
 		}
-		end, n := logged[i], 0
-		for ; i < len(logged) && logged[i] <= end; i++ {
-			n += hours[logged[i]]
-			end = logged[i] + 1
+		until, n, hours := min(from/unit*unit+unit, last+1), 0, uint32(0)
+		for ; i < len(c.hours) && c.hours[i].hour < until; i++ {
+			n += int(c.hours[i].n)
+			hours++
 		}
-		add(end-run(logged[:i], end), end, n)
-		at = end
+		if hours == until-from {
+			add(from, until, n, "logged", "")
+		} else {
+			add(from, until, n, "unknown", fmt.Sprintf("%d of %d hours have events", hours, until-from))
+		}
+		at = until
 	}
 	if at <= last {
-		add(at, last+1, 0)
+		c.quiet(at, last+1, spans, add)
 	}
 	return out
 }
 
-// run gives how many of the last hours follow one another up to end.
-func run(hours []uint32, end uint32) uint32 {
-	n := uint32(0)
-	for i := len(hours) - 1; i >= 0 && hours[i]+n+1 == end; i-- {
-		n++
+// quiet tells the hours without events: what trails are known to have done divides them.
+func (c *cell) quiet(from, until uint32, spans []span, add func(from, until uint32, n int, state, why string)) {
+	for at := from; at < until; {
+		state, why, end := c.stateAt(at, until, spans)
+		add(at, end, 0, state, why)
+		at = end
 	}
-	return n
 }
 
-// gaps gives what weakened the log, until the same account's logging began again.
-func gaps(c *Corpus, rows []int) []CoverageGap {
-	slices.SortFunc(rows, func(a, b int) int {
-		return cmp.Or(cmp.Compare(c.Row(a).Time, c.Row(b).Time), strings.Compare(c.ID(a), c.ID(b)))
-	})
-	out := []CoverageGap{}
-	for i, row := range rows {
-		r := c.Row(row)
-		what, place := weakening[c.Kind(r.Kind).Name], c.Place(r.Place)
-		if what == "" {
+// stateAt gives the state of an hour without events, and up to when it lasts.
+func (c *cell) stateAt(at, until uint32, spans []span) (state, why string, end uint32) {
+	state, why, end = "unknown", "no event: quiet, or not logged", until
+	for _, s := range spans {
+		if !s.about(c) || s.until <= at {
 			continue
 		}
-		g := CoverageGap{Account: place.Account, Region: place.Region, From: stampOf(r.Time), What: what, Evidence: []string{c.ID(row)}}
-		for _, later := range rows[i+1:] {
-			l := c.Row(later)
-			if p := c.Place(l.Place); p == place && weakening[c.Kind(l.Kind).Name] == "" {
-				g.Until = stampOf(l.Time)
-				g.Evidence = append(g.Evidence, c.ID(later))
-				break
-			}
+		if s.from > at {
+			end = min(end, s.from)
+			continue
 		}
-		out = append(out, g)
+		end = min(end, s.until)
+		if state == "unknown" || s.state == "logged" { // one trail that logs is enough
+			state, why = s.state, s.why
+		}
+	}
+	return state, why, end
+}
+
+// claims gives the sentences that may be said of objects read: that none was seen means something only where data events
+// are known to be logged.
+func claims(cells []CoverageCell, l *ledger) []string {
+	type place struct{ account, region string }
+	var order []place
+	logged, hours := map[place]int{}, int(l.last-l.first+1)
+	seen := map[place]bool{}
+	for i := range cells {
+		c := &cells[i]
+		p := place{c.Account, c.Region}
+		if !seen[p] {
+			seen[p] = true
+			order = append(order, p)
+		}
+		if c.Category == "Data:s3" && c.State == "logged" {
+			logged[p] += hoursOf(c)
+		}
+	}
+	var out []string
+	for _, p := range order {
+		where := "account " + printable(p.account) + ", " + printable(p.region)
+		switch n := logged[p]; {
+		case n == 0:
+			out = append(out, "S3 objects read or written in "+where+": unknown, no S3 data event is in the log")
+		case n < hours:
+			out = append(out, fmt.Sprintf("S3 objects read or written in %s: known for %d of %d hours, and only for the buckets that a trail selects", where, n, hours))
+		}
 	}
 	return out
-}
-
-// claims gives the sentences that may be said of object reads: that none was seen means something only where data
-// events of the service are in the log.
-func claims(hours map[cellKey]map[uint32]int, first, last uint32) []string {
-	if first > last {
-		return []string{"the log holds no event in this window: nothing can be said of it"}
-	}
-	out := map[string]bool{}
-	for key := range hours {
-		if key.category != Management.String() {
-			continue
-		}
-		data := hours[cellKey{key.account, key.region, "Data:s3"}]
-		where := fmt.Sprintf("account %s, %s", printable(key.account), printable(key.region))
-		if len(data) == 0 {
-			out["S3 objects read or written in "+where+": unknown, no S3 data event is in the log"] = true
-		} else if len(data) < int(last-first+1) {
-			out[fmt.Sprintf("S3 objects read or written in %s: known for the %d of %d hours that have S3 data events, and only for the buckets that a trail selects", where, len(data), last-first+1)] = true
-		}
-	}
-	return append([]string{}, slices.Sorted(maps.Keys(out))...)
 }

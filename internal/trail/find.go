@@ -1,9 +1,9 @@
 package trail
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -11,118 +11,117 @@ import (
 
 // Find answers q over c: which events are the intruder's, which identities they became and what they reached.
 //
-// It is a fix-point over groups of events that share a credential. The seeds taint groups; the events of a tainted
-// group are read whole, and what they issued, created, passed or took control of taints more, until nothing is new. A
-// taint has a beginning: what a credential did before it is listed as such, and leads nowhere. The errors are those of
-// ctx and of reading c again.
+// It is a fix-point over groups of events that share a credential. The seeds claim groups; the events of a claimed
+// group are read whole, and what they issued, created, passed or took control of claims more, until nothing is new. A
+// claim has a beginning: what a credential did before it is listed as such, and leads nowhere. What is merely possible
+// is listed apart, and leads nowhere either. The errors are those of ctx and of reading c again.
 func Find(ctx context.Context, c *Corpus, q Question) (*Document, error) {
 	s := newSearch(c, q)
 	for i := range q.Seeds {
 		s.seed(&q.Seeds[i])
 	}
+	s.switching = s.switched()
 	for len(s.queue) > 0 {
 		if err := s.round(ctx); err != nil {
 			return nil, fmt.Errorf("following what the intruder did: %w", err)
 		}
 	}
-	if err := s.others(ctx); err != nil {
+	if err := s.beside(ctx); err != nil {
 		return nil, fmt.Errorf("looking beside what the intruder did: %w", err)
+	}
+	if err := s.takenBack(ctx); err != nil {
+		return nil, fmt.Errorf("looking for what was revoked since: %w", err)
 	}
 	return s.document(ctx)
 }
 
 // A search is one question being answered.
 type search struct {
-	c      *Corpus
-	q      Question
-	g      *groups
-	nodes  map[string]*node
-	byRow  map[uint32]*hit
-	queue  []string // names of nodes whose events are to be read
-	own    int
-	notes  map[string]bool
-	things map[string]*ScopeResource
-	open   map[string]*ScopeExposure
-	techs  map[string][]string
-	back   []reverted
-	issuer map[string][]int // by access key: the events that handed it out
-	gave   map[int][]string // the reverse
-	users  map[string][]int // by ARN of the caller: its groups
-	roles  map[string][]int // by ARN of the session's issuer: its groups
-	names  map[string][]int // by session name: its groups
-	people map[string][]int // by principal id
-	shared map[string][]int // by sharedEventID: rows
+	c            *Corpus
+	q            Question
+	since, until uint32
+	g            *groups
+	nodes        map[string]*node
+	queue        []string        // ids of nodes whose events are to be followed
+	rank         []uint8         // by row: how sure its attribution is; 0: not the intruder's
+	own          map[uint32]bool // rows that are cordon's own calls
+	picked       map[string]map[uint32]bool
+	switching    []int           // rows of the console's role switches
+	twins        map[string]twin // by sharedEventID: what the other account's record of a call hangs on
+	found        findings
+	notes        map[string]bool
+	hits         map[uint32]hit
+	possible     int // events that may be the intruder's
 }
 
 // A node is an identity, or something that acts as one.
 type node struct {
 	ScopeIdentity
-	group    int    // -1: none, as a user that was created and never seen
-	from     uint32 // seconds: what it did before is not the intruder's
-	until    uint32
-	only     func(row int) bool // the part of the group that is the intruder's; nil: all
-	rank     int                // of confidence
-	done     map[uint32]bool    // rows followed
-	evidence map[string]bool
+	region  string   // where it stands, if it stands in one
+	group   int32    // none: a user that was created and never seen, a key never used
+	extra   []uint32 // rows of no credential that belong to this one: its sign-in
+	claims  []claim
+	linked  link              // the claim for which its kin were looked for
+	work    workload          // what its credential belongs to
+	home    map[string]bool   // addresses that are the workload's own
+	mine    func(uint32) bool // rows that are the workload's own use of its credential; nil: it cannot be told
+	agent   func(uint32) bool // rows that are calls of its host's agents; nil: none
+	clients map[uint32]bool   // from where it was used
+	ended   uint32            // when a call took it back; 0: none did
+	endedBy string            // that call's event id
+	stolen  map[uint32]bool   // rows that are the use of it elsewhere
 }
 
-// A hit is an event on the list.
-type hit struct {
-	node   *node
-	before bool // the taint
-	apart  bool // another use of the same credential
-	via    Relation
+// A claim is one reason for what a node did to be the intruder's.
+type claim struct {
+	parent      string
+	relation    Relation
+	confidence  Confidence
+	rule        string
+	from, until uint32   // seconds; until 0: no end
+	only        *filter  // the part of the group that it is about; nil: all
+	named       bool     // the credential itself was named as the intruder's, not what holds it
+	evidence    []string // event ids
+	issued      string   // when handed out
+	live        string   // as ScopeIdentity.LiveUntil
 }
 
-type reverted struct {
-	id   string
-	when uint32
+// A filter chooses rows. Two of one name choose the same.
+type filter struct {
+	name string
+	has  func(row uint32) bool
 }
 
-func rankOf(c Confidence) int {
+func rankOf(c Confidence) uint8 {
 	switch c {
 	case Certain:
 		return 3
 	case Probable:
 		return 2
+	case Possible:
+		return 1
 	}
-	return 1
+	return 0
+}
+
+// weaker gives the less sure of two.
+func weaker(a, b Confidence) Confidence {
+	if rankOf(a) < rankOf(b) {
+		return a
+	}
+	return b
 }
 
 func newSearch(c *Corpus, q Question) *search {
-	s := &search{c: c, q: q, nodes: map[string]*node{}, byRow: map[uint32]*hit{}, notes: map[string]bool{},
-		things: map[string]*ScopeResource{}, open: map[string]*ScopeExposure{}, techs: map[string][]string{},
-		issuer: map[string][]int{}, gave: map[int][]string{}, users: map[string][]int{}, roles: map[string][]int{}, names: map[string][]int{},
-		people: map[string][]int{}, shared: map[string][]int{}}
-	since, until := seconds(q.Since, 0), seconds(q.Until, 1<<32-1)
-	s.g = groupsOf(c, func(r Row) bool { return r.Time >= since && r.Time <= until })
-	for _, i := range c.Issued() {
-		s.issuer[i.AccessKey] = append(s.issuer[i.AccessKey], i.Event)
-		s.gave[i.Event] = append(s.gave[i.Event], i.AccessKey)
-	}
-	for k := range s.g.all {
-		for _, n := range s.g.all[k].identities {
-			id := c.Identity(n)
-			index(s.users, id.ARN, k)
-			index(s.roles, id.IssuerARN, k)
-			index(s.names, sessionName(id), k)
-			index(s.people, id.PrincipalID, k)
-		}
-	}
-	for i := range c.Len() {
-		if c.Row(i).Flags&FlagShared != 0 {
-			id := c.SharedID(i)
-			s.shared[id] = append(s.shared[id], i)
-		}
-	}
+	s := &search{c: c, q: q, since: seconds(q.Since, 0), until: seconds(q.Until, forever),
+		nodes: map[string]*node{}, rank: make([]uint8, c.Len()), own: map[uint32]bool{}, notes: map[string]bool{},
+		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}}
+	s.g = groupsOf(c, s.since, s.until)
 	return s
 }
 
-func index(m map[string][]int, name string, k int) {
-	if name != "" && !containsInt(m[name], k) {
-		m[name] = append(m[name], k)
-	}
-}
+// forever is the end of what does not end.
+const forever = uint32(1<<32 - 1)
 
 func seconds(t time.Time, none uint32) uint32 {
 	switch {
@@ -130,8 +129,8 @@ func seconds(t time.Time, none uint32) uint32 {
 		return none
 	case t.Unix() < 0:
 		return 0
-	case t.Unix() > 1<<32-1:
-		return 1<<32 - 1
+	case t.Unix() > int64(forever):
+		return forever
 	}
 	return uint32(t.Unix())
 }
@@ -144,248 +143,267 @@ func stampOf(sec uint32) string {
 	return timeAt(sec).Format(time.RFC3339)
 }
 
-// A taint is one reason for an identity to be the intruder's.
-type taint struct {
-	name       string // of the group, or of the thing that acts
-	group      int
-	kind       string
-	arn, key   string
-	account    string
-	parent     string
-	relation   Relation
-	confidence Confidence
-	rule       string
-	from       uint32
-	until      uint32
-	only       func(row int) bool
-	evidence   string
-	issued     string
-	live       string
+func stamped(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
-// add makes a node of t, or strengthens the one that is there: the surer, then the earlier reason stands.
-func (s *search) add(t taint) *node {
-	if t.until == 0 {
-		t.until = 1<<32 - 1
-	}
-	n, ok := s.nodes[t.name]
-	if !ok {
-		n = &node{group: t.group, from: t.from, until: t.until, only: t.only, done: map[uint32]bool{}, evidence: map[string]bool{}}
-		n.ScopeIdentity = ScopeIdentity{ID: t.name, Kind: t.kind, ARN: t.arn, AccessKey: t.key, Account: t.account}
-		s.nodes[t.name] = n
-		s.describe(n)
-	}
-	rank := rankOf(t.confidence)
-	if n.rank == rank && t.evidence != "" && t.from <= n.from {
-		n.evidence[t.evidence] = true
-	}
-	if ok && (rank < n.rank || rank == n.rank && t.from >= n.from && t.until <= n.until && (n.only == nil || t.only != nil)) {
-		return n
-	}
-	if rank > n.rank {
-		n.rank, n.Parent, n.Relation, n.Confidence, n.Rule = rank, t.parent, t.relation, t.confidence, t.rule
-		n.only, n.from, n.until = t.only, t.from, t.until
-		n.Issued, n.LiveUntil = t.issued, t.live
-		n.evidence = map[string]bool{}
-		if t.evidence != "" {
-			n.evidence[t.evidence] = true
-		}
-	} else {
-		n.from, n.until = min(n.from, t.from), max(n.until, t.until)
-		if t.only == nil {
-			n.only = nil
+// note keeps a sentence for people. Text of the log in it must have gone through printable.
+func (s *search) note(format string, a ...any) { s.notes[fmt.Sprintf(format, a...)] = true }
+
+// group claims what the credential k did.
+func (s *search) group(k int32, why claim) *node {
+	return s.add(ScopeIdentity{ID: s.g.name(k)}, k, why)
+}
+
+// thing claims an identity that has no credential in the log.
+func (s *search) thing(id ScopeIdentity, why claim) *node { return s.add(id, none, why) }
+
+func (s *search) add(id ScopeIdentity, k int32, why claim) *node {
+	n := s.nodes[id.ID]
+	if n == nil {
+		n = &node{ScopeIdentity: id, group: k}
+		s.nodes[id.ID] = n
+		if k >= 0 {
+			s.describe(n)
 		}
 	}
-	s.queue = append(s.queue, t.name)
+	if why.until == 0 {
+		why.until = forever
+	}
+	if n.claim(why) {
+		s.queue = append(s.queue, id.ID)
+	}
 	return n
 }
 
+// claim adds a reason and says whether it says anything new.
+func (n *node) claim(why claim) bool {
+	for i := range n.claims {
+		c := &n.claims[i]
+		if !c.like(&why) {
+			continue
+		}
+		if c.issued == "" || why.issued != "" && why.issued < c.issued {
+			c.issued = why.issued
+		}
+		c.live = cmp.Or(c.live, why.live)
+		for _, e := range why.evidence {
+			if len(c.evidence) < MaxEvidence && !slices.Contains(c.evidence, e) {
+				c.evidence = append(c.evidence, e)
+			}
+		}
+		wider := why.from < c.from || why.until > c.until
+		c.from, c.until = min(c.from, why.from), max(c.until, why.until)
+		return wider
+	}
+	n.claims = append(n.claims, why)
+	return true
+}
+
+// like says that two claims are one, but for when: their times are joined where they overlap.
+func (c *claim) like(o *claim) bool {
+	same := c.parent == o.parent && c.relation == o.relation && c.confidence == o.confidence && c.rule == o.rule && c.named == o.named
+	filters := c.only == nil && o.only == nil || c.only != nil && o.only != nil && c.only.name == o.only.name
+	return same && filters && c.from <= o.until && o.from <= c.until
+}
+
+// compare orders claims: the surest first, a seed before what follows, the earliest.
+func (c *claim) compare(o *claim) int {
+	seed := func(c *claim) int {
+		if c.relation == BySeed {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rankOf(o.confidence), rankOf(c.confidence)), cmp.Compare(seed(c), seed(o)), cmp.Compare(c.from, o.from),
+		strings.Compare(c.rule, o.rule), strings.Compare(c.parent, o.parent))
+}
+
+// best is the claim that the node stands on.
+func (n *node) best() *claim {
+	var best *claim
+	for i := range n.claims {
+		if c := &n.claims[i]; best == nil || c.compare(best) < 0 {
+			best = c
+		}
+	}
+	return best
+}
+
+// covers says that a row counts as the intruder's under the claim.
+func (c *claim) covers(n *node, row, time uint32) bool {
+	switch {
+	case time < c.from || time > c.until:
+		return false
+	case c.only != nil:
+		return c.only.has(row)
+	case n.mine == nil:
+		return true
+	case c.named:
+		return !n.mine(row)
+	}
+	return n.agent == nil || !n.agent(row)
+}
+
+// why is the surest claim on a row of the node; nil: none.
+func (s *search) why(n *node, row uint32) *claim {
+	t := s.c.Row(int(row)).Time
+	var best *claim
+	for i := range n.claims {
+		if c := &n.claims[i]; (best == nil || c.compare(best) < 0) && c.covers(n, row, t) {
+			best = c
+		}
+	}
+	return best
+}
+
+// rows are those of the node's credential and of its sign-in.
+func (s *search) rows(n *node) []uint32 {
+	if len(n.extra) == 0 {
+		return s.g.rows(n.group)
+	}
+	return slices.Concat(s.g.rows(n.group), n.extra)
+}
+
+// describe says who the node is. What differs between the identities of one credential is chosen by what it says, since
+// their numbers differ from run to run.
 func (s *search) describe(n *node) {
-	if n.group < 0 {
-		return
-	}
 	best := ""
-	for _, i := range s.g.all[n.group].identities { // the numbers differ from run to run: choose by what they say
-		id := s.c.Identity(i)
-		if key := principalOf(id) + "\x00" + id.AccessKey + "\x00" + id.Type; best == "" || key < best {
-			best = key
-			if n.Kind == "" || n.AccessKey == "" && n.ARN == "" {
-				n.Kind = kindOf(id)
-			}
-			n.ARN, n.Account = id.ARN, id.Account
-			if strings.HasPrefix(n.ID, "key:") {
-				n.AccessKey = id.AccessKey
-			}
-		}
-	}
-}
-
-// mine says that a row of n's group counts as the intruder's.
-func (n *node) mine(c *Corpus, row uint32) bool {
-	r := c.Row(int(row))
-	return r.Time >= n.from && r.Time <= n.until && (n.only == nil || n.only(int(row)))
-}
-
-// seed taints what the seed names.
-func (s *search) seed(d *Seed) {
-	before := len(s.nodes)
-	switch d.Kind {
-	case "access-key":
-		s.seedKey(d)
-	case "address":
-		s.seedWhere(d, s.from(d.Value))
-	case "event":
-		s.seedEvent(d)
-	case "account":
-		s.seedWhere(d, func(row int) bool { return s.c.Identity(s.c.Row(row).Identity).Account == d.Value })
-	default:
-		s.seedPrincipal(d)
-	}
-	if len(s.nodes) == before {
-		s.notes["nothing in the log was done by "+d.Kind+" "+d.Value] = true
-	}
-}
-
-func (s *search) seedTaint(d *Seed, k int, rule string) {
-	live := ""
-	if id := s.c.Identity(s.g.all[k].identities[0]); longTerm(id) {
-		live = "until revoked"
-	}
-	s.add(taint{name: s.g.all[k].name, group: k, relation: BySeed, confidence: Certain, rule: rule, live: live,
-		from: seconds(d.From, 0), until: seconds(d.Until, 1<<32-1)})
-}
-
-func (s *search) seedKey(d *Seed) {
-	for _, k := range s.g.byKey[d.Value] {
-		s.seedTaint(d, k, "seed-access-key")
-	}
-	if len(s.g.byKey[d.Value]) == 0 && len(s.issuer[d.Value]) > 0 {
-		s.add(taint{name: "key:" + d.Value, group: -1, kind: "access-key", key: d.Value, relation: BySeed, confidence: Certain, rule: "seed-access-key"})
-	}
-}
-
-// seedPrincipal taints the sessions and keys of a user, role, session, root, instance or function.
-func (s *search) seedPrincipal(d *Seed) {
-	var groups []int
-	switch d.Kind {
-	case "role":
-		groups = append(groups, s.roles[d.Value]...)
-		groups = append(groups, s.users[d.Value]...)
-	case "instance", "function":
-		groups = s.names[lastPart(d.Value)]
-	default:
-		groups = s.users[d.Value]
-	}
-	for _, k := range groups {
-		s.seedTaint(d, k, "seed-"+d.Kind)
-	}
-}
-
-// seedWhere taints the part of each group that was used from where the seed says, and lists single events.
-func (s *search) seedWhere(d *Seed, is func(row int) bool) {
-	since, until := seconds(d.From, 0), seconds(d.Until, 1<<32-1)
-	for k := range s.g.all {
-		if slices.ContainsFunc(s.g.all[k].rows, func(r uint32) bool { return is(int(r)) }) {
-			s.add(taint{name: s.g.all[k].name, group: k, relation: BySeed, confidence: Certain, rule: "seed-" + d.Kind,
-				from: since, until: until, only: is})
-		}
-	}
-	for i := range s.c.Len() {
-		if r := s.c.Row(i); s.g.inGroup(i) < 0 && r.Time >= since && r.Time <= until && is(i) {
-			s.single(i, BySeed, Certain, "seed-"+d.Kind, "")
-		}
-	}
-}
-
-// from compares with an address or a range of them, by client, so that each is parsed once.
-func (s *search) from(value string) func(row int) bool {
-	prefix, err := netip.ParsePrefix(value)
-	if err != nil {
-		a, err := netip.ParseAddr(value)
-		if err != nil {
-			return func(int) bool { return false }
-		}
-		prefix = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
-	}
-	known := map[uint32]bool{}
-	return func(row int) bool {
-		n := s.c.Row(row).Client
-		in, ok := known[n]
-		if !ok {
-			a, err := netip.ParseAddr(s.c.Client(n).IP)
-			in = err == nil && prefix.Contains(a.Unmap())
-			known[n] = in
-		}
-		return in
-	}
-}
-
-func (s *search) seedEvent(d *Seed) {
-	for i := range s.c.Len() {
-		if s.c.ID(i) != d.Value {
+	for id := range s.g.identities(n.group) {
+		key := principalOf(id) + "\x00" + id.AccessKey + "\x00" + id.Type
+		if best != "" && key >= best {
 			continue
 		}
-		k := s.g.inGroup(i)
-		if k < 0 {
-			s.single(i, BySeed, Certain, "seed-event", "")
-			return
+		best = key
+		n.Kind, n.ARN, n.Account = kindOf(id), id.ARN, id.Account
+		if credentialOf(id).kind == byKey {
+			n.AccessKey = id.AccessKey
 		}
-		s.add(taint{name: s.g.all[k].name, group: k, relation: BySeed, confidence: Certain, rule: "seed-event",
-			from: max(s.c.Row(i).Time, seconds(d.From, 0)), until: seconds(d.Until, 1<<32-1), evidence: d.Value})
-		return
 	}
+	s.work(n)
 }
 
-// single lists one event that belongs to no group.
-func (s *search) single(row int, rel Relation, conf Confidence, rule, parent string) {
-	r := s.c.Row(row)
-	id := s.c.Identity(r.Identity)
-	if _, listed := s.byRow[uint32(row)]; listed {
-		return
-	}
-	k := s.g.add("event:" + s.c.ID(row))
-	if len(s.g.all[k].rows) == 0 {
-		s.g.all[k].rows, s.g.all[k].identities = []uint32{uint32(row)}, []uint32{r.Identity}
-	}
-	s.add(taint{name: s.g.all[k].name, group: k, kind: kindOf(id), arn: id.ARN, account: id.Account, relation: rel, confidence: conf,
-		rule: rule, parent: parent, evidence: s.c.ID(row)})
-}
-
-func lastPart(s string) string {
-	if i := strings.LastIndexAny(s, "/:"); i >= 0 {
-		return s[i+1:]
-	}
-	return s
-}
-
-// round reads the events of the nodes that are new, and follows what they did.
+// round reads the events of the nodes that are new or surer, and follows what they did.
 func (s *search) round(ctx context.Context) error {
-	slices.Sort(s.queue)
-	names := slices.Compact(s.queue)
-	s.queue = nil
-	var rows []int
-	for _, name := range names {
-		n := s.nodes[name]
-		if n.group < 0 {
-			continue
+	owner := map[uint32]*node{}
+	again := map[uint32]bool{}
+	for len(s.queue) > 0 {
+		slices.Sort(s.queue)
+		names := slices.Compact(s.queue)
+		s.queue = nil
+		fresh := newRowSet(s.c.Len())
+		for _, name := range names {
+			s.take(s.nodes[name], owner, again, fresh)
 		}
-		for _, r := range s.g.all[n.group].rows {
-			if n.done[r] || !n.mine(s.c, r) {
-				continue
-			}
-			n.done[r] = true
-			s.byRow[r] = &hit{node: n, via: n.Relation}
-			rows = append(rows, int(r))
-		}
+		s.handedOut(owner, fresh)
 	}
-	return s.c.Events(ctx, rows, func(row int, e *Event) error {
-		n := s.byRow[uint32(row)].node
-		if s.q.Own[e.RequestID] && e.RequestID != "" {
-			s.own++
-			delete(s.byRow, uint32(row))
+	rows := make([]int, 0, len(owner))
+	for r := range owner {
+		rows = append(rows, int(r))
+	}
+	slices.Sort(rows)
+	err := s.c.Events(ctx, rows, func(row int, e *Event) error {
+		n := owner[uint32(row)]
+		if e.RequestID != "" && s.q.Own[e.RequestID] {
+			s.own[uint32(row)], s.rank[row] = true, 0
 			return nil
 		}
-		s.follow(row, n, e)
+		s.follow(row, n, e, !again[uint32(row)])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.meet()
+	if len(s.queue) > 0 {
+		return nil
+	}
+	s.thefts()
+	return s.c.Events(ctx, s.switching, func(row int, e *Event) error {
+		s.switches(e, row)
 		return nil
 	})
 }
+
+// take puts the rows of a node that are new, or surer than before, on the list of those to read.
+func (s *search) take(n *node, owner map[uint32]*node, again map[uint32]bool, fresh *rowSet) {
+	for _, r := range s.rows(n) {
+		why := s.why(n, r)
+		if why == nil || why.relation == SamePrincipal || s.own[r] || rankOf(why.confidence) <= s.rank[r] {
+			continue
+		}
+		if _, queued := owner[r]; !queued && s.rank[r] > 0 {
+			again[r] = true
+		}
+		s.rank[r] = rankOf(why.confidence)
+		owner[r] = n
+		fresh.put(r)
+	}
+	s.kin(n)
+}
+
+// handedOut claims the keys that these rows gave out, from the credential table, before anything is read: one reading
+// then serves a whole chain of sessions.
+func (s *search) handedOut(owner map[uint32]*node, fresh *rowSet) {
+	if !fresh.any {
+		return
+	}
+	for _, i := range s.c.Issued() {
+		if !fresh.has(uint32(i.Event)) {
+			continue
+		}
+		n := owner[uint32(i.Event)]
+		if why := s.why(n, uint32(i.Event)); why != nil {
+			r := s.c.Row(i.Event)
+			s.key(i.AccessKey, claim{parent: n.ID, relation: relationOf(why), confidence: why.confidence, rule: issueRule(s.c.Kind(r.Kind)),
+				from: r.Time, named: true, evidence: []string{s.c.ID(i.Event)}, issued: stampOf(r.Time)})
+		}
+	}
+}
+
+// key claims every use of an access key, or, where it was never used, the key itself.
+func (s *search) key(key string, why claim) {
+	groups := s.g.byKey(key)
+	for _, k := range groups {
+		s.group(k, why)
+	}
+	if len(groups) > 0 {
+		return
+	}
+	kind := "session"
+	if strings.HasPrefix(key, "AKIA") {
+		kind = "access-key"
+	}
+	s.thing(ScopeIdentity{ID: "key:" + key, Kind: kind, AccessKey: key}, why)
+}
+
+// issueRule names the rule by which a call of the kind hands out a credential.
+func issueRule(k Kind) string {
+	if m, ok := table[serviceName(k.Source)+":"+k.Name]; ok && m.issue != nil {
+		return m.issue.rule
+	}
+	return "issued-" + serviceName(k.Source)
+}
+
+// relationOf gives the relation of what follows: what a seed leads to is derived.
+func relationOf(why *claim) Relation {
+	switch why.relation {
+	case BySeed, ByService, ForwardAccess:
+		return Derived
+	}
+	return why.relation
+}
+
+// A rowSet is a set of rows, a bit each.
+type rowSet struct {
+	bits []uint64
+	any  bool
+}
+
+func newRowSet(n int) *rowSet { return &rowSet{bits: make([]uint64, (n+63)/64)} }
+
+func (b *rowSet) put(row uint32)      { b.bits[row/64] |= 1 << (row % 64); b.any = true }
+func (b *rowSet) has(row uint32) bool { return b.bits[row/64]>>(row%64)&1 != 0 }

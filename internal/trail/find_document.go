@@ -7,134 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
-
-// record notes what one event of n reached, or tried to, gave away and means.
-func (s *search) record(n *node, e *Event, fx *Effects) {
-	for _, t := range fx.Touches {
-		s.reach(n, e, t, slices.ContainsFunc(fx.Secrets, func(x Touch) bool { return x.ID == t.ID && x.Type == t.Type }))
-	}
-	for _, id := range fx.Techniques {
-		s.techs[id] = append(s.techs[id], e.ID)
-	}
-	if fx.Padded {
-		s.notes[fmt.Sprintf("%s %s: its request was left out of the log as too large: what it did is unknown, take it as the worst", e.ID, printable(e.Name))] = true
-	}
-	if e.Outcome != Success {
-		return
-	}
-	if fx.Weakens != "" {
-		s.notes[e.ID+" "+printable(fx.Weakens)] = true
-	}
-	for _, x := range fx.Exposures {
-		key := strings.Join([]string{x.Kind, x.Resource.ID, x.Grantee}, "\x00")
-		o, ok := s.open[key]
-		if !ok {
-			o = &ScopeExposure{Resource: x.Resource.ID, Type: x.Resource.Type, Account: x.Resource.Account, Region: x.Resource.Region,
-				Grantee: x.Grantee, Kind: x.Kind, Confidence: n.Confidence, Since: stamped(e.Time)}
-			s.open[key] = o
-		}
-		o.Since = min(o.Since, stamped(e.Time))
-		o.Evidence = append(o.Evidence, e.ID)
-	}
-}
-
-func (s *search) reach(n *node, e *Event, t Touch, secret bool) {
-	key := strings.Join([]string{t.Type, t.ID, t.Account, t.Region}, "\x00")
-	r, ok := s.things[key]
-	if !ok {
-		r = &ScopeResource{ID: t.ID, Type: t.Type, Account: t.Account, Region: t.Region, Outcome: "attempted", Confidence: n.Confidence,
-			FirstSeen: stamped(e.Time), LastSeen: stamped(e.Time), Access: []Access{}}
-		s.things[key] = r
-	}
-	if e.Outcome == Success && r.Outcome == "attempted" { // what was only tried is not how it was reached
-		r.Outcome, r.Access = "accessed", []Access{}
-	}
-	if (e.Outcome == Success || r.Outcome == "attempted") && t.Access != "" && !slices.Contains(r.Access, t.Access) {
-		r.Access = append(r.Access, t.Access)
-	}
-	if rankOf(n.Confidence) > rankOf(r.Confidence) {
-		r.Confidence = n.Confidence
-	}
-	r.Secret = r.Secret || secret && e.Outcome == Success
-	r.Events++
-	r.FirstSeen, r.LastSeen = min(r.FirstSeen, stamped(e.Time)), max(r.LastSeen, stamped(e.Time))
-	r.Evidence = append(r.Evidence, e.ID)
-}
-
-// others lists, apart, what may or may not be the intruder's: what the same credential did before or elsewhere, the
-// same user's other sessions, and the services' calls that began a session of theirs.
-func (s *search) others(ctx context.Context) error {
-	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
-		n := s.nodes[name]
-		if n.group < 0 {
-			continue
-		}
-		for _, r := range s.g.all[n.group].rows {
-			if _, listed := s.byRow[r]; !listed && !n.done[r] {
-				s.byRow[r] = &hit{node: n, via: SamePrincipal, apart: true, before: s.c.Row(int(r)).Time < n.from}
-			}
-		}
-		s.began(n)
-		if n.Relation != ByService && n.Relation != SamePrincipal && n.Relation != ForwardAccess {
-			s.siblings(n)
-		}
-	}
-	return ctx.Err()
-}
-
-// began lists the call that handed out a session that was taken over, where a service made it.
-func (s *search) began(n *node) {
-	for _, row := range s.issuer[n.AccessKey] {
-		id := s.c.Identity(s.c.Row(row).Identity)
-		if _, listed := s.byRow[uint32(row)]; !listed && id.Type == "AWSService" {
-			s.byRow[uint32(row)] = &hit{node: n, via: ByService}
-			n.evidence[s.c.ID(row)] = true
-		}
-	}
-}
-
-// siblings lists the other sessions of the same user or role as possible. A session that the log shows somebody else
-// to have begun is a bystander's, and is not listed.
-func (s *search) siblings(n *node) {
-	var groups []int
-	for _, i := range s.g.all[n.group].identities {
-		id := s.c.Identity(i)
-		switch {
-		case id.IssuerARN != "" && id.Type == "AssumedRole":
-			groups = append(groups, slices.DeleteFunc(slices.Clone(s.roles[id.IssuerARN]), s.begunByOther)...)
-		case id.Type == "IAMUser" || id.Type == "Root":
-			groups = append(groups, s.users[id.ARN]...)
-		}
-	}
-	slices.Sort(groups)
-	for _, k := range slices.Compact(groups) {
-		name := s.g.all[k].name
-		if _, known := s.nodes[name]; known || strings.HasPrefix(name, "forward:") || len(s.g.all[k].rows) == 0 {
-			continue
-		}
-		other := &node{group: k, from: 0, until: 1<<32 - 1, rank: 1, evidence: map[string]bool{}, done: map[uint32]bool{}}
-		other.ScopeIdentity = ScopeIdentity{ID: name, Parent: n.ID, Relation: SamePrincipal, Confidence: Possible, Rule: "same-principal"}
-		s.nodes[name] = other
-		s.describe(other)
-		for _, r := range s.g.all[k].rows {
-			if _, listed := s.byRow[r]; !listed {
-				s.byRow[r] = &hit{node: other, via: SamePrincipal, apart: true}
-			}
-		}
-	}
-}
-
-func (s *search) begunByOther(k int) bool {
-	for _, i := range s.g.all[k].identities {
-		for _, row := range s.issuer[s.c.Identity(i).AccessKey] {
-			if _, tainted := s.byRow[uint32(row)]; !tainted {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 // document puts together what was found.
 func (s *search) document(ctx context.Context) (*Document, error) {
@@ -143,37 +17,45 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 	if d.Seed == nil {
 		d.Seed = []Seed{}
 	}
+	s.noteThefts()
+	s.noteDeeds()
 	s.listEvents(d)
 	s.listIdentities(d)
 	s.listReached(d)
 	s.listTechniques(d)
-	s.summarise(d)
-	var err error
-	if d.Coverage, err = CoverageOf(ctx, s.c, s.q); err != nil {
+	s.listIndicators(d)
+	cover, err := CoverageOf(ctx, s.c, s.q)
+	if err != nil {
 		return nil, fmt.Errorf("what the log covers: %w", err)
 	}
+	d.Coverage = cover
+	s.listContainment(d)
+	s.summarise(d)
 	return d, nil
 }
 
 func (s *search) listEvents(d *Document) {
 	means := map[string][]string{}
-	for id, events := range s.techs {
-		for _, e := range events {
+	for id, events := range s.found.techs {
+		for e := range events {
 			means[e] = append(means[e], id)
 		}
 	}
-	for row, h := range s.byRow {
+	d.Events = slices.Grow(d.Events, len(s.hits))
+	for row, h := range s.hits {
 		r := s.c.Row(int(row))
 		id, kind, place, client := s.c.Identity(r.Identity), s.c.Kind(r.Kind), s.c.Place(r.Place), s.c.Client(r.Client)
 		e := ScopeEvent{EventID: s.c.ID(int(row)), Time: stampOf(r.Time), Name: kind.Name, Source: kind.Source, Region: place.Region,
 			Account: place.Account, Principal: principalOf(id), AccessKey: id.AccessKey, SourceIP: client.IP, UserAgent: client.UserAgent,
-			Outcome: r.Outcome().String(), Code: s.c.Code(r.Code), Identity: h.node.ID, Relation: h.via, Confidence: h.node.Confidence,
-			Rule: h.node.Rule, PreCompromise: h.before, Techniques: means[s.c.ID(int(row))]}
-		if h.apart {
-			e.Confidence, e.Rule = Possible, "same-principal"
+			Outcome: r.Outcome().String(), Code: s.c.Code(r.Code), Identity: h.node.ID, Relation: h.via, Confidence: Possible,
+			Rule: h.node.beside(h), PreCompromise: h.before}
+		if h.why != nil {
+			e.Confidence, e.Rule = h.why.confidence, h.why.rule
+			if h.via != ByService {
+				h.node.tally(s.c, r)
+				e.Techniques = slices.Sorted(slices.Values(means[e.EventID]))
+			}
 		}
-		slices.Sort(e.Techniques)
-		e.Techniques = slices.Compact(e.Techniques)
 		d.Events = append(d.Events, e)
 	}
 	slices.SortFunc(d.Events, func(a, b ScopeEvent) int {
@@ -181,49 +63,130 @@ func (s *search) listEvents(d *Document) {
 	})
 }
 
+// beside names why an event is listed apart.
+func (n *node) beside(h hit) string {
+	switch {
+	case n.followed() == nil:
+		return "same-principal"
+	case h.before:
+		return "before-compromise"
+	case n.mine != nil || n.agent != nil:
+		return "own-use"
+	}
+	return "same-credential"
+}
+
 func (s *search) listIdentities(d *Document) {
-	seen := map[string]*ScopeIdentity{}
 	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
 		n := s.nodes[name]
-		n.Addresses, n.UserAgents = []string{}, []string{}
-		n.Evidence = slices.Sorted(maps.Keys(n.evidence))
-		if n.Evidence == nil {
-			n.Evidence = []string{}
+		if n.Events == 0 && (len(n.extra) > 0 || len(s.g.rows(n.group)) > 0) && n.beganByNobody() {
+			continue // every call of it was cordon's own
 		}
-		s.revoke(n)
-		seen[name] = &n.ScopeIdentity
+		s.finish(n, d)
+		d.Identities = append(d.Identities, n.ScopeIdentity)
 	}
-	for i := range d.Events {
-		e := &d.Events[i]
-		n := seen[e.Identity]
-		if e.Relation == ByService || e.Relation == SamePrincipal && n.Relation != SamePrincipal {
-			continue
-		}
-		n.Events++
-		if e.Outcome == "denied" {
-			n.Denied++
-		}
-		if n.FirstSeen == "" {
-			n.FirstSeen = e.Time
-		}
-		n.LastSeen = e.Time
-		n.Addresses, n.UserAgents = with(n.Addresses, e.SourceIP), with(n.UserAgents, e.UserAgent)
-		if len(n.Evidence) == 0 {
-			n.Evidence = []string{e.EventID}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(seen)) {
-		n := seen[name]
-		if n.Events == 0 && strings.HasPrefix(n.ID, "event:") {
-			continue
-		}
-		slices.Sort(n.Addresses)
-		slices.Sort(n.UserAgents)
-		d.Identities = append(d.Identities, *n)
-	}
+	uncircle(d.Identities)
 	slices.SortStableFunc(d.Identities, func(a, b ScopeIdentity) int {
 		return cmp.Or(strings.Compare(cmp.Or(a.FirstSeen, a.Issued), cmp.Or(b.FirstSeen, b.Issued)), strings.Compare(a.ID, b.ID))
 	})
+}
+
+// beganByNobody says that nothing but the seed speaks for the node.
+func (n *node) beganByNobody() bool { return n.best().parent == "" }
+
+// finish fills in what is known of a node only at the end.
+func (s *search) finish(n *node, d *Document) {
+	best := n.best()
+	n.Parent, n.Relation, n.Confidence, n.Rule, n.Issued = best.parent, best.relation, best.confidence, best.rule, best.issued
+	n.Evidence = []string{}
+	for i := range n.claims {
+		if c := &n.claims[i]; c.confidence == best.confidence && c.relation == best.relation {
+			n.Evidence = append(n.Evidence, c.evidence...)
+			n.LiveUntil = max(n.LiveUntil, c.live) // "until revoked" comes after every time
+		}
+	}
+	s.lives(n, best)
+	if n.ended > 0 {
+		n.LiveUntil, n.RevokedAt = "", stampOf(n.ended)
+		n.Evidence = append(n.Evidence, n.endedBy)
+	}
+	n.Addresses, n.UserAgents = []string{}, []string{}
+	for c := range n.clients {
+		client := s.c.Client(c)
+		if client.IP != "" {
+			n.Addresses = append(n.Addresses, client.IP)
+		}
+		if client.UserAgent != "" {
+			n.UserAgents = append(n.UserAgents, client.UserAgent)
+		}
+	}
+	n.Addresses, n.UserAgents = few(n.Addresses, maxListed), few(n.UserAgents, maxListed)
+	if len(n.Evidence) == 0 {
+		n.Evidence = s.firstEvent(n)
+	}
+	n.Evidence = few(n.Evidence, MaxEvidence)
+}
+
+// lives says until when a credential may be used that no response gave an end to.
+func (s *search) lives(n *node, best *claim) {
+	if n.group < 0 || n.LiveUntil != "" || best.relation == SamePrincipal {
+		return
+	}
+	if longTerm(s.g.one(n.group)) {
+		n.LiveUntil = untilRevoked
+		return
+	}
+	// docs.aws.amazon.com/IAM/latest/UserGuide/console.html: a sign-in session ends after twelve hours, and so does a
+	// role's at the latest.
+	if t, ok := s.g.created(n.group); ok && s.g.kind(n.group) != byForward {
+		n.LiveUntil = stamped(time.Unix(int64(t), 0).Add(12 * time.Hour))
+	}
+}
+
+// firstEvent gives the first event of the node, for one that nothing else speaks for.
+func (s *search) firstEvent(n *node) []string {
+	best, at := "", forever
+	for _, row := range s.rows(n) {
+		h, ok := s.hits[row]
+		if t := s.c.Row(int(row)).Time; ok && h.node == n && t <= at {
+			if id := s.c.ID(int(row)); best == "" || t < at || id < best {
+				best, at = id, t
+			}
+		}
+	}
+	if best == "" {
+		return []string{}
+	}
+	return []string{best}
+}
+
+// few sorts a list, drops what is twice in it and cuts it.
+func few(list []string, most int) []string {
+	slices.Sort(list)
+	list = slices.Compact(list)
+	return list[:min(len(list), most)]
+}
+
+// uncircle makes a root of the first of identities that are each other's ancestors, as two that began each other within
+// a second: a reader of the chain must come to an end.
+func uncircle(list []ScopeIdentity) {
+	at := map[string]*ScopeIdentity{}
+	for i := range list {
+		at[list[i].ID] = &list[i]
+	}
+	done := map[string]bool{}
+	for i := range list {
+		path := map[string]bool{}
+		n := &list[i]
+		for n != nil && !done[n.ID] {
+			path[n.ID] = true
+			if path[n.Parent] {
+				n.Parent = ""
+			}
+			n = at[n.Parent]
+		}
+		maps.Copy(done, path)
+	}
 }
 
 func with(list []string, v string) []string {
@@ -233,62 +196,14 @@ func with(list []string, v string) []string {
 	return append(list, v)
 }
 
-// revoke closes what a later event of the intruder's took back. What others took back, cordon's responders among them,
-// is not looked for here: the account itself is asked before anything is done.
-func (s *search) revoke(n *node) {
-	for _, b := range s.back {
-		if b.id != "" && (b.id == n.AccessKey || b.id == n.ARN) && b.when >= n.from {
-			n.LiveUntil, n.RevokedAt = "", stampOf(b.when)
-		}
-	}
-}
-
-func (s *search) listReached(d *Document) {
-	for _, key := range slices.Sorted(maps.Keys(s.things)) {
-		r := s.things[key]
-		slices.SortFunc(r.Access, func(a, b Access) int { return cmp.Compare(accessRank[a], accessRank[b]) })
-		if len(r.Evidence) > MaxEvidence {
-			r.Evidence = r.Evidence[:MaxEvidence]
-		}
-		slices.Sort(r.Evidence)
-		d.Resources = append(d.Resources, *r)
-	}
-	for _, key := range slices.Sorted(maps.Keys(s.open)) {
-		o := s.open[key]
-		for _, b := range s.back {
-			if b.id == o.Resource && stampOf(b.when) >= o.Since {
-				o.RevokedAt = stampOf(b.when)
-			}
-		}
-		slices.Sort(o.Evidence)
-		o.Evidence = slices.Compact(o.Evidence)
-		d.Exposures = append(d.Exposures, *o)
-	}
-}
-
-var accessRank = map[Access]int{List: 0, ReadConfig: 1, ReadData: 2, Write: 3, Delete: 4, Share: 5, Execute: 6}
-
-func (s *search) listTechniques(d *Document) {
-	for _, id := range slices.Sorted(maps.Keys(s.techs)) {
-		events := s.techs[id]
-		slices.Sort(events)
-		events = slices.Compact(events)
-		d.Techniques = append(d.Techniques, Technique{AttackID: id, Name: techniqueName(id), Events: len(events), Evidence: events[:min(len(events), MaxEvidence)]})
-	}
-}
-
 func (s *search) summarise(d *Document) {
 	m := &d.Summary
-	m.Corpus, m.Own, m.Outcomes = s.c.Len(), s.own, map[string]int{"success": 0, "denied": 0, "error": 0}
-	m.Accounts, m.Regions, m.Notes = []string{}, []string{}, []string{}
-	refused := map[string]bool{}
+	m.Corpus, m.Own, m.Possible, m.Outcomes = s.c.Len(), len(s.own), s.possible, map[string]int{"success": 0, "denied": 0, "error": 0}
+	m.Accounts, m.Regions = []string{}, []string{}
+	accounts, regions := map[string]bool{}, map[string]bool{}
 	for i := range d.Events {
 		e := &d.Events[i]
-		if e.Relation == SamePrincipal {
-			m.Possible++
-			continue
-		}
-		if e.Relation == ByService {
+		if e.Relation == SamePrincipal || e.Relation == ByService {
 			continue
 		}
 		m.Events++
@@ -297,41 +212,13 @@ func (s *search) summarise(d *Document) {
 			m.FirstSeen = e.Time
 		}
 		m.LastSeen = e.Time
-		m.Accounts, m.Regions = with(m.Accounts, e.Account), with(m.Regions, e.Region)
-		if e.Outcome == "denied" {
-			refused[e.Source+":"+e.Name] = true
+		if e.Account != "" {
+			accounts[e.Account] = true
+		}
+		if e.Region != "" {
+			regions[e.Region] = true
 		}
 	}
-	slices.Sort(m.Accounts)
-	slices.Sort(m.Regions)
-	if len(refused) >= 5 {
-		s.notes[fmt.Sprintf("probing: %d different calls were denied", len(refused))] = true
-	}
-	s.noteTheft(d)
-	m.Notes = append(m.Notes, slices.Sorted(maps.Keys(s.notes))...)
-}
-
-// noteTheft says where a workload's credential was used from more than one address.
-func (s *search) noteTheft(d *Document) {
-	for i := range d.Identities {
-		n := &d.Identities[i]
-		name := n.ARN[strings.LastIndexByte(n.ARN, '/')+1:]
-		if strings.HasPrefix(name, "i-") && n.Relation != SamePrincipal && len(n.Addresses) > 1 {
-			s.notes[fmt.Sprintf("the credential of instance %s was used from %d addresses: %s", printable(name), len(n.Addresses), printable(strings.Join(n.Addresses, ", ")))] = true
-		}
-	}
-}
-
-// printable makes text of a log fit for a sentence: without control characters and not endless.
-func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return '?'
-		}
-		return r
-	}, s)
-	if len(s) > 200 {
-		s = strings.ToValidUTF8(s[:200], "") + "…"
-	}
-	return s
+	m.Accounts, m.Regions = append(m.Accounts, slices.Sorted(maps.Keys(accounts))...), append(m.Regions, slices.Sorted(maps.Keys(regions))...)
+	m.Notes = append([]string{}, slices.Sorted(maps.Keys(s.notes))...)
 }

@@ -1,264 +1,406 @@
 package trail
 
 import (
+	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// follow taints what one event of the intruder led to, and notes what it reached.
-func (s *search) follow(row int, n *node, e *Event) {
+// untilRevoked is how long a credential lives that does not expire.
+const untilRevoked = "until revoked"
+
+// follow claims what one event of the intruder led to, and, the first time, notes what it reached.
+func (s *search) follow(row int, n *node, e *Event, first bool) {
+	why := s.why(n, uint32(row))
+	if why == nil {
+		return
+	}
 	fx := EffectsOf(e)
-	s.record(n, e, &fx)
-	s.twins(row, n, e)
+	if first {
+		s.record(n, e, &fx)
+	}
+	if e.SharedID != "" {
+		s.twins[e.SharedID] = s.twins[e.SharedID].surer(twin{n.ID, row, *why})
+	}
 	if e.Outcome != Success {
 		return
 	}
-	keys := map[string]bool{}
+	next := claim{parent: n.ID, relation: relationOf(why), confidence: why.confidence, from: seconds(e.Time, 0), evidence: []string{e.ID}, issued: stamped(e.Time)}
 	for _, i := range fx.Issues {
-		keys[i.AccessKey] = true
-		s.issued(n, e, i)
-	}
-	for _, key := range s.gave[row] { // whatever the table of effects knows
-		if !keys[key] {
-			s.issued(n, e, Issue{AccessKey: key, Rule: "issued-" + e.ServiceName()})
-		}
+		s.issued(e, i, next)
 	}
 	for _, g := range fx.Grants {
-		s.granted(n, e, g)
+		s.granted(e, g, next)
 	}
-	s.forwarded(n, e)
-	for _, id := range fx.Reverts {
-		s.back = append(s.back, reverted{id, seconds(e.Time, 0)})
-	}
+	s.marked(e, next)
 }
 
-// twins lists the other account's record of the same call.
-func (s *search) twins(row int, n *node, e *Event) {
-	if e.SharedID == "" {
+// issued claims the credential that an event handed out.
+func (s *search) issued(e *Event, i Issue, why claim) {
+	why.rule, why.named, why.live = i.Rule, true, lifeOf(e, i)
+	if why.rule == "" {
+		why.rule = issueRule(Kind{Name: e.Name, Source: e.Source})
+	}
+	if i.AccessKey == "" {
+		s.unnamed(e, i, why)
 		return
 	}
-	for _, other := range s.shared[e.SharedID] {
-		if other == row {
-			continue
+	s.key(i.AccessKey, why)
+	if n := s.nodes["key:"+i.AccessKey]; n != nil {
+		s.fill(n, i, e)
+	}
+	// The console goes on with keys of its own: its session has the role's name and the moment of this call.
+	for _, k := range s.g.byARN(i.ARN) {
+		if t, ok := s.g.created(k); ok && s.g.kind(k) == byConsole && near(t, why.from, clockSlack) {
+			w := why
+			w.rule = "console-session"
+			s.group(k, w)
 		}
-		if k := s.g.inGroup(other); k < 0 || strings.HasPrefix(s.g.all[k].name, "account:") {
-			s.single(other, relationOf(n), n.Confidence, "shared-event", n.ID)
-		}
+	}
+	if e.Name == "GetSigninToken" {
+		s.federated(e, why)
 	}
 }
 
-// relationOf gives the relation that follows from n's: what a seed leads to is derived.
-func relationOf(n *node) Relation {
-	switch n.Relation {
-	case BySeed, ByService, ForwardAccess:
-		return Derived
-	}
-	return n.Relation
-}
-
-// weaker gives the less sure of two.
-func weaker(a, b Confidence) Confidence {
-	if rankOf(a) < rankOf(b) {
-		return a
-	}
-	return b
-}
-
-func (s *search) issued(n *node, e *Event, i Issue) {
-	t := taint{group: -1, kind: "session", arn: i.ARN, key: i.AccessKey, account: e.Recipient, parent: n.ID, relation: relationOf(n),
-		confidence: n.Confidence, rule: i.Rule, from: seconds(e.Time, 0), evidence: e.ID, issued: stamped(e.Time), live: stamped(i.Expires)}
-	if i.Expires.IsZero() && strings.HasPrefix(i.AccessKey, "AKIA") {
-		t.live, t.kind = "until revoked", "access-key"
-	}
-	if t.rule == "" {
-		t.rule = "issued-" + e.ServiceName()
-	}
-	if i.AccessKey != "" {
-		t.name = "key:" + i.AccessKey
-		for _, k := range s.g.byKey[i.AccessKey] {
-			t.name, t.group = s.g.all[k].name, k
-			s.add(t)
-		}
-		if t.group < 0 {
-			s.add(t)
-		}
-		s.signedIn(n, e, i)
+// fill says of a key that was never used whose it is.
+func (s *search) fill(n *node, i Issue, e *Event) {
+	if n.group >= 0 {
 		return
 	}
-	s.unnamed(n, e, i, t)
+	if n.ARN == "" {
+		n.ARN = i.ARN
+	}
+	if n.Account = accountIn(i.ARN); n.Account == "" {
+		n.Account = e.Recipient
+	}
 }
 
-// signedIn finds the console session that a federation token opened: its identity is the session's own.
-func (s *search) signedIn(n *node, e *Event, i Issue) {
-	if e.Name != "GetSigninToken" {
-		return
+// lifeOf says how long the credential lives. A response states when it ends; else the request's duration or the
+// default counts, and a role assumed with a role's session lasts an hour at most
+// (docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html, API_GetSessionToken, API_GetFederationToken).
+func lifeOf(e *Event, i Issue) string {
+	if !i.Expires.IsZero() {
+		return stamped(i.Expires)
 	}
-	for _, k := range s.people[e.Identity.PrincipalID] {
-		if strings.HasPrefix(s.g.all[k].name, "console:") {
-			s.add(taint{name: s.g.all[k].name, group: k, parent: n.ID, relation: relationOf(n), confidence: weaker(n.Confidence, Probable),
-				rule: "console-federation", from: seconds(e.Time, 0), evidence: e.ID, issued: stamped(e.Time)})
-		}
+	if strings.HasPrefix(i.AccessKey, "AKIA") {
+		return untilRevoked
 	}
+	length := map[string]time.Duration{"AssumeRole": time.Hour, "AssumeRoleWithSAML": time.Hour, "AssumeRoleWithWebIdentity": time.Hour,
+		"GetSessionToken": 12 * time.Hour, "GetFederationToken": 12 * time.Hour, "AssumeRoot": 15 * time.Minute}[e.Name]
+	if length == 0 {
+		return ""
+	}
+	if n, err := strconv.Atoi(e.str("request.durationSeconds")); err == nil && n > 0 && n <= 36*3600 {
+		length = time.Duration(n) * time.Second
+	}
+	if e.Name == "AssumeRole" && e.Identity.Type == "AssumedRole" {
+		length = min(length, time.Hour)
+	}
+	return stamped(e.Time.Add(length))
 }
 
 // unnamed looks for a session whose key the log does not show: by whom it acts as and when it was made.
-func (s *search) unnamed(n *node, e *Event, i Issue, t taint) {
-	t.confidence = weaker(n.Confidence, Probable)
+func (s *search) unnamed(e *Event, i Issue, why claim) {
 	found := false
-	for _, k := range s.sessions(i) {
-		created, ok := s.created(k)
-		if !ok || created < t.from || created > t.from+5 {
+	for _, k := range s.sessions(e, i) {
+		created, ok := s.g.created(k)
+		if !ok || created+clockSlack < why.from || created > why.from+10 || s.handedOutByOther(k) {
 			continue
 		}
-		t.name, t.group, found = s.g.all[k].name, k, true
-		s.add(t)
+		w := why
+		w.confidence = weaker(why.confidence, Probable)
+		s.group(k, w)
+		found = true
 	}
-	if found {
-		return
+	if !found {
+		arn := i.ARN
+		if arn == "" {
+			arn = i.RoleARN
+		}
+		s.thing(ScopeIdentity{ID: "unseen:" + e.ID, Kind: "session", ARN: arn, Account: e.Recipient}, why)
 	}
-	t.name = "unseen:" + e.ID
-	t.live = ""
-	if t.arn == "" {
-		t.arn = i.RoleARN
-	}
-	s.add(t)
 }
 
-func (s *search) sessions(i Issue) []int {
+// sessions gives those that an issue without a key may have begun.
+func (s *search) sessions(e *Event, i Issue) []int32 {
 	switch {
 	case i.Principal != "":
-		return s.people[i.Principal]
+		return s.g.byPrincipal(i.Principal)
 	case i.ARN != "":
-		return s.users[i.ARN]
-	case i.RoleARN != "":
-		return s.roles[i.RoleARN]
+		return s.g.byARN(i.ARN)
+	case strings.HasPrefix(i.RoleARN, "arn:"):
+		return slices.DeleteFunc(s.g.byRole(accountIn(i.RoleARN), lastPart(i.RoleARN)), func(k int32) bool {
+			return i.Session != "" && sessionName(s.g.one(k)) != i.Session
+		})
 	}
-	return nil
+	return s.portal(e, i)
 }
 
-func (s *search) created(k int) (uint32, bool) {
-	for _, n := range s.g.all[k].identities {
-		if t, err := time.Parse(time.RFC3339, s.c.Identity(n).Created); err == nil {
-			return seconds(t, 0), true
-		}
+// portal gives the sessions that Identity Center began for a user: the role bears the permission set's name, the
+// session the user's (docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html). The call
+// itself is redacted.
+func (s *search) portal(e *Event, i Issue) []int32 {
+	set := i.RoleARN
+	if set == "" || set == hidden {
+		set, _ = e.Service["role_name"].(string)
 	}
-	return 0, false
+	user, mine := e.Identity.UserName, e.Identity.OnBehalfOf
+	if set == "" || user == "" && mine == "" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Concat(s.g.bySession(user), s.g.by("portal", onBehalfOf, mine)), func(k int32) bool {
+		return !strings.HasPrefix(roleNameOf(s.g.one(k)), "AWSReservedSSO_"+set+"_")
+	})
 }
 
-func stamped(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
+func onBehalfOf(id *Identity) string { return id.OnBehalfOf }
 
-// granted taints what the event created or took control of.
-func (s *search) granted(n *node, e *Event, g Grant) {
-	conf := n.Confidence
-	if g.Confidence != "" {
-		conf = weaker(conf, g.Confidence)
-	}
-	from := seconds(e.Time, 0)
-	arn := ""
-	if strings.HasPrefix(g.ID, "arn:") {
-		arn = g.ID
-	}
-	rel := relationOf(n)
-	if g.Rule == "created-identity" {
-		rel = CreatedIdentity
-	}
-	s.add(taint{name: g.Kind + ":" + g.ID, group: -1, kind: g.Kind, arn: arn, account: g.Account, parent: n.ID, relation: rel,
-		confidence: conf, rule: g.Rule, from: from, evidence: e.ID, issued: stamped(e.Time), live: "until revoked"})
-	for _, k := range s.controlled(e, g) {
-		s.add(taint{name: s.g.all[k].name, group: k, parent: g.Kind + ":" + g.ID, relation: rel, confidence: conf, rule: g.Rule,
-			from: from, evidence: e.ID, issued: stamped(e.Time)})
-	}
-}
-
-// controlled gives the groups that the grant hands over from now on.
-func (s *search) controlled(e *Event, g Grant) []int {
-	switch {
-	case g.Rule == "created-identity" && e.Name == "CreateUser":
-		return s.since(s.users[g.ID], e)
-	case g.Rule == "created-identity" && e.Name == "CreateRole":
-		return s.since(s.roles[g.ID], e)
-	case g.Rule == "login-profile":
-		return slices.DeleteFunc(s.since(s.users[g.ID], e), func(k int) bool { return !strings.HasPrefix(s.g.all[k].name, "console:") })
-	case g.Rule == "trust":
-		return slices.DeleteFunc(s.since(s.roles[g.ID], e), func(k int) bool { return !s.trusted(k, g.Trustees) })
-	case g.Rule == "pass-role" && g.Through != "":
-		return s.since(s.names[lastPart(g.Through)], e)
-	case g.Rule == "host-control", g.Rule == "code-control":
-		return s.since(s.names[lastPart(g.ID)], e)
-	}
-	return nil
-}
-
-// since gives those groups that did something at or after e.
-func (s *search) since(groups []int, e *Event) []int {
-	from := seconds(e.Time, 0)
-	var out []int
-	for _, k := range groups {
-		if slices.ContainsFunc(s.g.all[k].rows, func(r uint32) bool { return s.c.Row(int(r)).Time >= from }) {
-			out = append(out, k)
-		}
-	}
-	return out
-}
-
-// trusted says that the session k was begun by one of the trustees.
-func (s *search) trusted(k int, trustees []string) bool {
-	for _, n := range s.g.all[k].identities {
-		for _, row := range s.issuer[s.c.Identity(n).AccessKey] {
-			caller := s.c.Identity(s.c.Row(row).Identity)
-			for _, t := range trustees {
-				if t == "*" || t == caller.ARN || t == caller.IssuerARN || t != "" && accountIn(t) == caller.Account && !strings.Contains(t, ":user/") && !strings.Contains(t, ":role/") {
-					return true
-				}
+// handedOutByOther says that the log shows somebody else than the intruder to have begun a session.
+func (s *search) handedOutByOther(k int32) bool {
+	for id := range s.g.identities(k) {
+		for _, row := range s.issuers(id.AccessKey) {
+			if s.rank[row] < 2 {
+				return true
 			}
 		}
 	}
 	return false
 }
 
-// accountIn gives the account of an ARN, or of twelve digits.
-func accountIn(s string) string {
-	if parts := strings.SplitN(s, ":", 6); len(parts) == 6 {
-		return parts[4]
+// issuers gives the rows that handed out a key.
+func (s *search) issuers(key string) []int {
+	if key == "" {
+		return nil
 	}
-	if len(s) == 12 && strings.Trim(s, "0123456789") == "" {
-		return s
+	issued := s.c.Issued()
+	at, _ := slices.BinarySearchFunc(issued, key, func(i Issued, key string) int { return strings.Compare(i.AccessKey, key) })
+	var out []int
+	for ; at < len(issued) && issued[at].AccessKey == key; at++ {
+		if t := s.c.Row(issued[at].Event).Time; t >= s.since && t <= s.until {
+			out = append(out, issued[at].Event)
+		}
 	}
-	return ""
+	return out
 }
 
-// forwarded lists the calls that a service made with the caller's permissions: they have a key of their own that no
-// response shows, and the session's creation date, or for a long-term key a date that is about the call's.
-func (s *search) forwarded(n *node, e *Event) {
-	if e.Identity.PrincipalID == "" || n.Relation == ForwardAccess {
-		return
+// granted claims what the event created or took control of.
+func (s *search) granted(e *Event, g Grant, why claim) {
+	why.rule, why.live = g.Rule, untilRevoked
+	if g.Confidence != "" {
+		why.confidence = weaker(why.confidence, g.Confidence)
 	}
-	for _, k := range s.people[e.Identity.PrincipalID] {
-		if !strings.HasPrefix(s.g.all[k].name, "forward:") {
+	if g.Rule == "created-identity" {
+		why.relation = CreatedIdentity
+	}
+	id := ScopeIdentity{ID: g.Kind + ":" + g.ID, Kind: g.Kind, Account: g.Account}
+	if strings.HasPrefix(g.ID, "arn:") {
+		id.ARN = g.ID
+	}
+	thing := s.thing(id, why)
+	thing.region = cmp.Or(thing.region, g.Region)
+	why.parent, why.live, why.issued = thing.ID, "", ""
+	for _, k := range s.controlled(e, g, why.from) {
+		s.group(k, why)
+	}
+	if g.Rule == "trust" || len(g.Trustees) > 0 {
+		s.trustees(e, g, why)
+	}
+}
+
+// controlled gives the groups that the grant hands over from now on.
+func (s *search) controlled(e *Event, g Grant, from uint32) []int32 {
+	account := g.Account
+	switch {
+	case g.Rule == "created-identity" && g.Kind == "iam-user":
+		made := e.str("response.user.userId") // names are used again after a deletion, ids are not
+		return s.active(slices.DeleteFunc(s.g.byUser(account, lastPart(g.ID)), func(k int32) bool {
+			return made != "" && s.g.one(k).PrincipalID != "" && s.g.one(k).PrincipalID != made
+		}), from)
+	case g.Rule == "created-identity" && g.Kind == "iam-role":
+		made := e.str("response.role.roleId")
+		return s.active(slices.DeleteFunc(s.g.byRole(account, lastPart(g.ID)), func(k int32) bool {
+			issuer := s.g.one(k).IssuerPrincipal
+			return made != "" && issuer != "" && issuer != made
+		}), from)
+	case g.Rule == "created-identity" && g.Kind == "account":
+		return s.active(s.ofAccount(g.ID), from)
+	case g.Rule == "login-profile":
+		return slices.DeleteFunc(s.g.byUser(account, lastPart(g.ID)), func(k int32) bool {
+			begun, ok := s.g.created(k)
+			return s.g.kind(k) != byConsole || !ok || begun+clockSlack < from
+		})
+	case g.Rule == "pass-role" && g.Through != "":
+		return s.active(slices.DeleteFunc(s.workloads(g.Through, account), func(k int32) bool {
+			return strings.Contains(g.ID, ":role/") && roleNameOf(s.g.one(k)) != lastPart(g.ID)
+		}), from)
+	case g.Rule == "pass-role":
+		return s.passed(g, from)
+	case g.Rule == "host-control", g.Rule == "code-control":
+		return s.active(s.workloads(g.ID, account), from)
+	}
+	return nil
+}
+
+// workloads gives the role sessions of an instance, a function or a task: they are named after it.
+func (s *search) workloads(id, account string) []int32 {
+	name := functionName(id)
+	if rest, ok := strings.CutPrefix(id, "ecs:"); ok { // a target of Session Manager: ecs:cluster_task_container
+		if parts := strings.Split(rest, "_"); len(parts) >= 3 {
+			name = parts[len(parts)-2]
+		}
+	}
+	return s.g.in(account, s.g.bySession(name))
+}
+
+// passed gives the sessions of a role that was passed to a workload which the call does not name: those that a service
+// began from then on, where none had it before. Else nothing tells the intruder's workload from those that were there.
+func (s *search) passed(g Grant, from uint32) []int32 {
+	if !strings.Contains(g.ID, ":role/") {
+		return nil
+	}
+	var out []int32
+	for _, k := range s.g.byRole(accountIn(g.ID), lastPart(g.ID)) {
+		begun, ok := s.g.created(k)
+		if !ok || begun < from || s.g.kind(k) == byForward && s.g.one(k).Created == "" {
+			return nil
+		}
+		for _, row := range s.issuers(s.g.one(k).AccessKey) {
+			if s.c.Identity(s.c.Row(row).Identity).Type != "AWSService" {
+				ok = false
+			}
+		}
+		if ok {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// active keeps the groups that did something at or after from.
+func (s *search) active(groups []int32, from uint32) []int32 {
+	return slices.DeleteFunc(groups, func(k int32) bool {
+		return !slices.ContainsFunc(s.g.rows(k), func(r uint32) bool { return s.c.Row(int(r)).Time >= from })
+	})
+}
+
+// ofAccount gives the groups whose caller is of an account.
+func (s *search) ofAccount(account string) []int32 {
+	var out []int32
+	for n, k := range s.g.of {
+		if k == int32(n) && account != "" && s.g.one(k).Account == account {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// trustees claims whom a trust policy lets in from now on, and the sessions that they began. A service or the account
+// itself says nothing of who comes in; somebody who had the role before is not new.
+func (s *search) trustees(e *Event, g Grant, why claim) {
+	known := map[string]bool{}
+	sessions := s.g.byRole(g.Account, lastPart(g.ID))
+	for _, k := range sessions {
+		for _, row := range s.issuers(s.g.one(k).AccessKey) {
+			if s.c.Row(row).Time < why.from {
+				caller := s.c.Identity(s.c.Row(row).Identity)
+				known[callerOf(caller)] = true
+			}
+		}
+	}
+	for _, t := range g.Trustees {
+		if strings.HasSuffix(t, ".amazonaws.com") || strings.HasSuffix(t, ":root") && accountIn(t) == g.Account {
 			continue
 		}
-		t := taint{name: s.g.all[k].name, group: k, kind: "service", parent: n.ID, relation: ForwardAccess, confidence: n.Confidence,
-			rule: "forward-access", from: seconds(e.Time, 0), evidence: e.ID}
-		id := s.c.Identity(s.g.all[k].identities[0])
-		if e.Identity.Created == "" || id.Created != e.Identity.Created {
-			made, ok := s.created(k)
-			if id.Created != "" && (!ok || !near(made, t.from)) || id.Created == "" && !s.nearRow(k, t.from) {
-				continue
-			}
-			t.confidence = weaker(n.Confidence, Probable)
+		w := why
+		w.rule, w.issued, w.live = "trust", stamped(e.Time), untilRevoked
+		trustee := s.thing(trusteeOf(t, g.Account), w)
+		w.parent, w.issued, w.live = trustee.ID, "", ""
+		for _, k := range sessions {
+			s.letIn(k, t, g, known, w)
 		}
-		s.add(t)
 	}
 }
 
-func near(a, b uint32) bool { return max(a, b)-min(a, b) <= 60 }
+// trusteeOf describes whom a policy lets in.
+func trusteeOf(t, own string) ScopeIdentity {
+	account := accountIn(t)
+	switch {
+	case account != "" && account != own && (strings.HasSuffix(t, ":root") || t == account):
+		return ScopeIdentity{ID: "account:" + account, Kind: "external-account", Account: account}
+	case account != "" && account != own:
+		return ScopeIdentity{ID: "trustee:" + t, Kind: "external-account", ARN: t, Account: account}
+	case strings.Contains(t, ":user/"):
+		return ScopeIdentity{ID: "trustee:" + t, Kind: "iam-user", ARN: t, Account: account}
+	case strings.Contains(t, ":role/"):
+		return ScopeIdentity{ID: "trustee:" + t, Kind: "iam-role", ARN: t, Account: account}
+	}
+	return ScopeIdentity{ID: "trustee:" + t, Kind: "identity-provider", Account: account}
+}
 
-func (s *search) nearRow(k int, at uint32) bool {
-	return slices.ContainsFunc(s.g.all[k].rows, func(r uint32) bool { return near(s.c.Row(int(r)).Time, at) })
+// callerOf is what a trust policy can name of a caller.
+func callerOf(id *Identity) string {
+	if id.IssuerARN != "" {
+		return id.IssuerARN
+	}
+	return id.Account + ":" + id.PrincipalID
+}
+
+// letIn claims a session of the role that the trustee began after it was let in, and the call that began it.
+func (s *search) letIn(k int32, trustee string, g Grant, known map[string]bool, why claim) {
+	for id := range s.g.identities(k) {
+		for _, row := range s.issuers(id.AccessKey) {
+			r := s.c.Row(row)
+			caller := s.c.Identity(r.Identity)
+			if r.Time < why.from || known[callerOf(caller)] || !names(trustee, caller, g.Account) {
+				continue
+			}
+			w := why
+			if caller.Account == g.Account {
+				w.confidence = weaker(w.confidence, Probable)
+			}
+			w.evidence = append(slices.Clone(why.evidence), s.c.ID(row))
+			w.from = r.Time
+			s.pick(uint32(row), w)
+			w.only, w.named = nil, true
+			s.group(k, w)
+		}
+	}
+}
+
+// names says that a trust policy's principal stands for a caller.
+func names(trustee string, id *Identity, own string) bool {
+	account := accountIn(trustee)
+	switch {
+	case trustee == "*":
+		return id.Account != own && id.Type != "AWSService"
+	case trustee == id.ARN || trustee == id.IssuerARN || trustee == id.PrincipalID:
+		return trustee != ""
+	case id.Provider != "" && strings.HasSuffix(trustee, "/"+strings.TrimPrefix(id.Provider, "https://")):
+		return true
+	}
+	return account != "" && account != own && account == id.Account
+}
+
+// marked follows a source identity that the intruder's own call set: it cannot be changed along the chain
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html), so that it finds sessions
+// whose beginning is not in the log. One that was in use before says nothing of who uses it now.
+func (s *search) marked(e *Event, why claim) {
+	mark := e.str("request.sourceIdentity")
+	if mark == "" || e.Identity.SourceIdentity != "" || !strings.HasPrefix(e.Name, "AssumeRole") {
+		return
+	}
+	groups := s.g.bySource(mark)
+	for _, k := range groups {
+		if t, ok := s.g.created(k); !ok || t+clockSlack < why.from {
+			return
+		}
+	}
+	why.rule, why.issued, why.named = "source-identity", "", true
+	for _, k := range groups {
+		if !s.handedOutByOther(k) {
+			s.group(k, why)
+		}
+	}
 }

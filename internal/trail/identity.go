@@ -1,36 +1,84 @@
 package trail
 
-import "strings"
+import (
+	"hash/maphash"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
 
-// A group is one credential as its holder uses it: an access key, a console session that mints a key per request, or
-// a session without a key. Its name is stable: it depends on the identity alone.
+// A credential is what tells one caller from another: an access key, a console session that mints a key per request,
+// a session without a key, a service acting for a session. Two identities of one credential are the same caller.
 //
 // The console's keys differ from request to request, so that only the principal and the session's creation tell one
 // console session from another; everywhere else the key does.
-type group struct {
-	name       string
-	identities []uint32
-	rows       []uint32 // in no order
+type credential struct {
+	kind    credentialKind
+	a, b, c string
 }
 
-// groupName gives the group of an identity, "" where nothing but the event itself tells one caller from another.
-func groupName(id *Identity) string {
+type credentialKind uint8
+
+const (
+	byEvent     credentialKind = iota // nothing but the event tells the caller: AWS services, nameless callers
+	byKey                             // a: access key
+	byConsole                         // a: principal id, b: creationDate
+	byForward                         // a: principal id, b: creationDate, c: the service that calls
+	byAccount                         // a: the other account, b: principal id there
+	byPortal                          // a: Identity Center user
+	byPrincipal                       // a: principal id or ARN; sign-ins, SAML and web identity users
+)
+
+// hidden stands where CloudTrail shows nothing.
+const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+// signIn is the sign-in service, which older records name as invokedBy of a person's own console calls.
+const signIn = "signin.amazonaws.com"
+
+func credentialOf(id *Identity) credential {
+	who := id.PrincipalID
+	if who == "" {
+		who = id.ARN
+	}
+	console := id.FromConsole || id.InvokedBy == signIn || id.AccessKey == ""
 	switch {
-	case id.InvokedBy != "" && id.Type != "AWSService" && id.PrincipalID != "":
-		return "forward:" + id.PrincipalID + "@" + id.Created + ":" + id.InvokedBy
-	case id.Type == "AWSService" || id.PrincipalID == "" && id.ARN == "" && id.AccessKey == "" && id.InvokedBy != "":
-		return ""
-	case id.PrincipalID != "" && id.Created != "" && (id.FromConsole || id.AccessKey == ""):
-		return consoleName(id.PrincipalID, id.Created)
+	case id.Type == "AWSService":
+		return credential{}
+	case id.InvokedBy != "" && id.InvokedBy != signIn && who != "":
+		return credential{byForward, who, id.Created, id.InvokedBy}
+	case who != "" && id.Created != "" && console:
+		return credential{byConsole, who, id.Created, ""}
 	case id.AccessKey != "":
-		return "key:" + id.AccessKey
+		return credential{byKey, id.AccessKey, "", ""}
 	case id.Type == "AWSAccount" && id.Account != "":
-		return "account:" + id.Account + ":" + id.PrincipalID
+		return credential{byAccount, id.Account, id.PrincipalID, ""}
+	case id.Type == "IdentityCenterUser" && id.OnBehalfOf != "":
+		return credential{byPortal, id.OnBehalfOf, "", ""}
+	case who != "":
+		return credential{byPrincipal, who, "", ""}
+	}
+	return credential{}
+}
+
+// String is the id of the credential in a Document: it depends on nothing but the record.
+func (k credential) String() string {
+	switch k.kind {
+	case byKey:
+		return "key:" + k.a
+	case byConsole:
+		return "console:" + k.a + "@" + k.b
+	case byForward:
+		return "forward:" + k.a + "@" + k.b + ":" + k.c
+	case byAccount:
+		return strings.TrimSuffix("account:"+k.a+":"+k.b, ":")
+	case byPortal:
+		return "identity-center:" + k.a
+	case byPrincipal:
+		return "principal:" + k.a
 	}
 	return ""
 }
-
-func consoleName(principal, created string) string { return "console:" + principal + "@" + created }
 
 // sessionName gives the last part of an assumed role's ARN: the instance id, the function's name, what the caller chose.
 func sessionName(id *Identity) string {
@@ -46,19 +94,21 @@ func sessionName(id *Identity) string {
 	return ""
 }
 
-// kindOf names what sort of identity makes the calls of a group.
+// kindOf names what sort of identity makes the calls.
 func kindOf(id *Identity) string {
-	switch {
-	case id.Type == "Root":
-		return "root"
-	case id.FromConsole || id.AccessKey == "" && id.Created != "":
-		return "console"
-	case id.Type == "FederatedUser":
-		return "federated-user"
+	switch k := credentialOf(id); {
+	case id.Type == "AWSService" || k.kind == byForward:
+		return "service"
 	case id.Type == "AWSAccount":
 		return "external-account"
-	case id.Type == "AWSService":
-		return "service"
+	case k.kind == byConsole:
+		return "console"
+	case id.Type == "Root":
+		return "root"
+	case id.Type == "FederatedUser":
+		return "federated-user"
+	case k.kind == byPortal:
+		return "identity-center-user"
 	case id.Created != "" || strings.HasPrefix(id.AccessKey, "ASIA"):
 		return "session"
 	case id.AccessKey != "":
@@ -79,97 +129,248 @@ func principalOf(id *Identity) string {
 
 // longTerm says that the credential does not expire by itself.
 func longTerm(id *Identity) bool {
-	return id.Created == "" && (id.Type == "IAMUser" || id.Type == "Root") && !strings.HasPrefix(id.AccessKey, "ASIA")
+	return id.Created == "" && id.AccessKey != "" && (id.Type == "IAMUser" || id.Type == "Root") && !strings.HasPrefix(id.AccessKey, "ASIA")
 }
 
-// groups puts every row in its group. Rows that only their event tells apart are in none.
+// An index finds identities by a text of theirs. It chains them through two arrays, eight bytes an identity, where a
+// map of strings would take a hundred: there may be a million. The seed of its hash changes no answer.
+type index struct {
+	c     *Corpus
+	text  func(*Identity) string
+	seed  maphash.Seed
+	heads []int32
+	next  []int32
+}
+
+func newIndex(c *Corpus, text func(*Identity) string) *index {
+	x := &index{c: c, text: text, seed: maphash.MakeSeed(), heads: chains(c.Identities()), next: make([]int32, c.Identities())}
+	for n := range x.next {
+		x.next[n] = -1
+		if t := text(c.Identity(uint32(n))); t != "" {
+			h := &x.heads[maphash.String(x.seed, t)&uint64(len(x.heads)-1)]
+			x.next[n], *h = *h, int32(n)
+		}
+	}
+	return x
+}
+
+// chains gives a power of two of empty chains for n things.
+func chains(n int) []int32 {
+	size := 1
+	for size < n {
+		size *= 2
+	}
+	heads := make([]int32, size)
+	for i := range heads {
+		heads[i] = -1
+	}
+	return heads
+}
+
+// each gives the identities that have the text.
+func (x *index) each(text string) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		if text == "" {
+			return
+		}
+		for n := x.heads[maphash.String(x.seed, text)&uint64(len(x.heads)-1)]; n >= 0; n = x.next[n] {
+			if x.text(x.c.Identity(uint32(n))) == text && !yield(uint32(n)) {
+				return
+			}
+		}
+	}
+}
+
+// groups puts every row in the group of its credential. A group's number is that of one of its identities; it differs
+// from run to run, so that nothing may be decided by it: order by credential instead.
 type groups struct {
-	all     []group
-	byName  map[string]int
-	of      []int32 // by identity; -1: none
-	byKey   map[string][]int
-	login   map[uint32]int // console sign-ins, by row: the session that they began
-	inGroup func(row int) int
+	c     *Corpus
+	of    []int32  // by identity: its group; -1: none
+	next  []int32  // by identity: another of its group; -1: no more
+	start []uint32 // by group: where its rows begin in order
+	order []uint32 // rows by group
+	find  map[string]*index
 }
 
-func groupsOf(c *Corpus, keep func(Row) bool) *groups {
-	g := &groups{byName: map[string]int{}, byKey: map[string][]int{}, login: map[uint32]int{}}
-	g.of = make([]int32, c.Identities())
-	for n := range g.of {
-		id := c.Identity(uint32(n))
-		g.of[n] = -1
-		if name := groupName(id); name != "" {
-			k := g.add(name)
-			g.of[n] = int32(k)
-			g.all[k].identities = append(g.all[k].identities, uint32(n))
-			if id.AccessKey != "" && !containsInt(g.byKey[id.AccessKey], k) {
-				g.byKey[id.AccessKey] = append(g.byKey[id.AccessKey], k)
-			}
-		}
-	}
-	for i := range c.Len() {
-		r := c.Row(i)
-		if !keep(r) {
-			continue
-		}
-		k := int(g.of[r.Identity])
-		if k < 0 {
-			if k = g.signIn(c, r); k < 0 {
-				continue
-			}
-			g.login[uint32(i)] = k
-		}
-		g.all[k].rows = append(g.all[k].rows, uint32(i))
-	}
-	g.inGroup = func(row int) int {
-		if k, ok := g.login[uint32(row)]; ok {
-			return k
-		}
-		return int(g.of[c.Row(row).Identity])
-	}
+// none is the group of a node that has no credential in the log.
+const none = int32(-1)
+
+func groupsOf(c *Corpus, since, until uint32) *groups {
+	g := &groups{c: c, of: make([]int32, c.Identities()), next: make([]int32, c.Identities()), find: map[string]*index{}}
+	g.join()
+	g.sort(since, until)
 	return g
 }
 
-// signIn gives the console session that a sign-in began: its creationDate is the sign-in's time.
-func (g *groups) signIn(c *Corpus, r Row) int {
-	if c.Kind(r.Kind).Name != "ConsoleLogin" {
-		return -1
+// join finds the group of every identity.
+func (g *groups) join() {
+	seed := maphash.MakeSeed()
+	heads, chain := chains(len(g.of)), make([]int32, len(g.of))
+	for n := range g.of {
+		g.of[n], g.next[n] = none, none
+		k := credentialOf(g.c.Identity(uint32(n)))
+		if k.kind == byEvent {
+			continue
+		}
+		h := &heads[(maphash.String(seed, k.a)+3*maphash.String(seed, k.b)+5*maphash.String(seed, k.c))&uint64(len(heads)-1)]
+		first := *h
+		for first >= 0 && credentialOf(g.c.Identity(uint32(first))) != k {
+			first = chain[first]
+		}
+		if first < 0 {
+			g.of[n] = int32(n)
+			chain[n], *h = *h, int32(n)
+			continue
+		}
+		g.of[n] = first
+		g.next[n], g.next[first] = g.next[first], int32(n)
 	}
-	id := c.Identity(r.Identity)
-	if id.PrincipalID == "" {
-		return -1
-	}
-	k := g.add(consoleName(id.PrincipalID, stampOf(r.Time)))
-	if !containsU32(g.all[k].identities, r.Identity) {
-		g.all[k].identities = append(g.all[k].identities, r.Identity)
-	}
-	return k
 }
 
-func (g *groups) add(name string) int {
-	if k, ok := g.byName[name]; ok {
-		return k
-	}
-	k := len(g.all)
-	g.all = append(g.all, group{name: name})
-	g.byName[name] = k
-	return k
-}
-
-func containsInt(list []int, v int) bool {
-	for _, x := range list {
-		if x == v {
-			return true
+// sort puts the rows of a group beside each other, by counting.
+func (g *groups) sort(since, until uint32) {
+	g.start = make([]uint32, len(g.of)+1)
+	for pass := range 2 {
+		for i := range g.c.Len() {
+			r := g.c.Row(i)
+			if r.Time < since || r.Time > until || g.of[r.Identity] < 0 {
+				continue
+			}
+			at := &g.start[g.of[r.Identity]]
+			if pass == 1 {
+				g.order[*at] = uint32(i)
+			}
+			*at++
+		}
+		sum := uint32(0)
+		for k, n := range g.start {
+			if pass == 0 {
+				g.start[k], sum = sum, sum+n
+			} else {
+				g.start[k], sum = sum, n // the end of one is the start of the next
+			}
+		}
+		if pass == 0 {
+			g.order = make([]uint32, sum)
 		}
 	}
-	return false
 }
 
-func containsU32(list []uint32, v uint32) bool {
-	for _, x := range list {
-		if x == v {
-			return true
+// rows gives the rows of a group in the window, by event id.
+func (g *groups) rows(k int32) []uint32 {
+	if k < 0 {
+		return nil
+	}
+	return g.order[g.start[k]:g.start[k+1]]
+}
+
+// identities gives every identity of a group.
+func (g *groups) identities(k int32) iter.Seq[*Identity] {
+	return func(yield func(*Identity) bool) {
+		for ; k >= 0; k = g.next[k] {
+			if !yield(g.c.Identity(uint32(k))) {
+				return
+			}
 		}
 	}
-	return false
 }
+
+// one gives an identity of a group, for what all of its group have in common.
+func (g *groups) one(k int32) *Identity { return g.c.Identity(uint32(k)) }
+
+func (g *groups) name(k int32) string { return credentialOf(g.one(k)).String() }
+
+// group of a row.
+func (g *groups) group(row int) int32 { return g.of[g.c.Row(row).Identity] }
+
+// by gives the groups that have an identity with the text, each once, in an order of no meaning.
+func (g *groups) by(what string, text func(*Identity) string, value string) []int32 {
+	x := g.find[what]
+	if x == nil {
+		x = newIndex(g.c, text)
+		g.find[what] = x
+	}
+	var out []int32
+	seen := map[int32]bool{}
+	for n := range x.each(value) {
+		if k := g.of[n]; k >= 0 && !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (g *groups) byKey(key string) []int32 {
+	return g.by("key", func(id *Identity) string { return id.AccessKey }, key)
+}
+
+func (g *groups) byARN(arn string) []int32 {
+	return g.by("arn", func(id *Identity) string { return id.ARN }, arn)
+}
+
+// byRole gives the sessions of a role of an account. The name is enough: it is one in its account, whatever the path
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), and requests name no path.
+func (g *groups) byRole(account, name string) []int32 {
+	return g.in(account, g.by("role", roleNameOf, name))
+}
+
+// byUser gives the keys and sessions of a user of an account.
+func (g *groups) byUser(account, name string) []int32 {
+	return g.in(account, g.by("user", userNameOf, name))
+}
+
+// in keeps the groups whose caller is of the account; an empty account keeps all.
+func (g *groups) in(account string, groups []int32) []int32 {
+	return slices.DeleteFunc(groups, func(k int32) bool { return account != "" && g.one(k).Account != account })
+}
+
+func roleNameOf(id *Identity) string {
+	if id.IssuerARN != "" && id.Type == "AssumedRole" {
+		return id.IssuerARN[strings.LastIndexByte(id.IssuerARN, '/')+1:]
+	}
+	_, rest, ok := strings.Cut(id.ARN, ":assumed-role/")
+	if !ok {
+		_, rest, _ = strings.Cut(id.ARN, ":role/")
+		return rest[strings.LastIndexByte(rest, '/')+1:]
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return name
+}
+
+func userNameOf(id *Identity) string {
+	if _, name, ok := strings.Cut(id.ARN, ":user/"); ok && id.Type == "IAMUser" {
+		return name[strings.LastIndexByte(name, '/')+1:]
+	}
+	if id.Type == "IAMUser" && id.UserName != hidden {
+		return id.UserName
+	}
+	return ""
+}
+
+func (g *groups) byPrincipal(id string) []int32 {
+	return g.by("principal", func(id *Identity) string { return id.PrincipalID }, id)
+}
+
+func (g *groups) bySession(name string) []int32 { return g.by("session", sessionName, name) }
+
+func (g *groups) bySource(identity string) []int32 {
+	return g.by("source", func(id *Identity) string { return id.SourceIdentity }, identity)
+}
+
+func (g *groups) bySignIn(session string) []int32 {
+	return g.by("sign-in", func(id *Identity) string { return id.SignInSession }, session)
+}
+
+// created gives when the session of a group began.
+func (g *groups) created(k int32) (uint32, bool) {
+	for id := range g.identities(k) {
+		if t, err := time.Parse(time.RFC3339, id.Created); err == nil {
+			return seconds(t, 0), true
+		}
+	}
+	return 0, false
+}
+
+// kind of credential that a group is.
+func (g *groups) kind(k int32) credentialKind { return credentialOf(g.one(k)).kind }

@@ -1,0 +1,253 @@
+package trail
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// findings are what the intruder's events reached, gave away and mean.
+type findings struct {
+	things  map[string]*reached
+	open    map[string]*given
+	techs   map[string]map[string]bool // by technique: event ids
+	refused map[string]bool            // calls that were denied
+	made    map[string]string          // resources created, and when
+	weak    []weakness
+}
+
+func newFindings() findings {
+	return findings{things: map[string]*reached{}, open: map[string]*given{}, techs: map[string]map[string]bool{}, refused: map[string]bool{}, made: map[string]string{}}
+}
+
+// reached is a resource and the identities that reached it: their confidence is known only at the end.
+type reached struct {
+	ScopeResource
+	by []*node
+}
+
+// given is an exposure, likewise.
+type given struct {
+	ScopeExposure
+	by []*node
+}
+
+// A weakness is a trail or detector that the intruder weakened.
+type weakness struct {
+	what, name, account, region, source, event, time string
+	done                                             bool
+}
+
+func (f *findings) means(technique, event string) {
+	if f.techs[technique] == nil {
+		f.techs[technique] = map[string]bool{}
+	}
+	f.techs[technique][event] = true
+}
+
+// record notes what one event of n reached, or tried to, gave away and means.
+func (s *search) record(n *node, e *Event, fx *Effects) {
+	for _, t := range fx.Touches {
+		s.reach(n, e, t, slices.ContainsFunc(fx.Secrets, func(x Touch) bool { return x.ID == t.ID && x.Type == t.Type }))
+	}
+	for _, id := range fx.Techniques {
+		s.found.means(id, e.ID)
+	}
+	if fx.Padded {
+		s.note("%s at %s: its request was left out as too large, which an intruder can bring about by padding; what it did is unknown, take it as the worst",
+			printable(e.Name), stamped(e.Time))
+	}
+	if e.Unread != "" {
+		s.note("%s at %s could not be read whole: what it did is unknown, take it as the worst", printable(e.Name), stamped(e.Time))
+	}
+	if e.Outcome == Denied {
+		s.found.refused[e.Source+":"+e.Name] = true
+	}
+	if fx.Weakens != "" && e.Outcome != Failed {
+		s.found.weak = append(s.found.weak, weakness{fx.Weakens, weakened(e, fx), e.Recipient, e.Region, e.ServiceName(), e.ID, stamped(e.Time), e.Outcome == Success})
+	}
+	if e.Outcome != Success {
+		return
+	}
+	for _, x := range fx.Exposures {
+		s.exposed(n, e, x)
+	}
+	s.created(e, fx)
+}
+
+// created keeps what the event made: the response names it, and the event's name says that it was made.
+func (s *search) created(e *Event, fx *Effects) {
+	makes := func(verb string) bool { return strings.HasPrefix(e.Name, verb) }
+	if !slices.ContainsFunc([]string{"Create", "Run", "Register", "Copy", "Import", "Restore"}, makes) {
+		return
+	}
+	answered := map[string]bool{}
+	leaves(e.Response, 0, func(text string) { answered[text] = true })
+	for _, t := range fx.Touches {
+		if answered[t.ID] && len(s.found.made) < maxReached {
+			if at, ok := s.found.made[t.ID]; !ok || stamped(e.Time) < at {
+				s.found.made[t.ID] = stamped(e.Time)
+			}
+		}
+	}
+}
+
+// leaves gives the texts of a response, some levels deep.
+func leaves(v any, depth int, each func(string)) {
+	if depth > 8 {
+		return
+	}
+	switch v := v.(type) {
+	case string:
+		each(v)
+	case map[string]any:
+		for _, x := range v {
+			leaves(x, depth+1, each)
+		}
+	case []any:
+		for _, x := range v {
+			leaves(x, depth+1, each)
+		}
+	}
+}
+
+// weakened names what an event weakened, where it says.
+func weakened(e *Event, fx *Effects) string {
+	if len(fx.Touches) > 0 {
+		return fx.Touches[0].ID
+	}
+	return e.str("request.name|request.trailName|request.detectorId|request.eventDataStore")
+}
+
+// maxReached bounds the resources listed: an intruder can name as many as there are letters.
+const maxReached = 100_000
+
+func (s *search) reach(n *node, e *Event, t Touch, secret bool) {
+	key := strings.Join([]string{t.Type, t.Account, t.Region, t.ID}, "\x00")
+	r := s.found.things[key]
+	if r == nil {
+		if len(s.found.things) >= maxReached {
+			s.note("more than %d resources were reached or tried; the rest are not listed", maxReached)
+			return
+		}
+		r = &reached{ScopeResource: ScopeResource{ID: t.ID, Type: t.Type, Account: t.Account, Region: t.Region, Access: []Access{}, Outcome: "attempted", Evidence: []string{}}}
+		s.found.things[key] = r
+	}
+	if !slices.Contains(r.by, n) {
+		r.by = append(r.by, n)
+	}
+	if e.Outcome == Success {
+		if r.Outcome != "accessed" {
+			r.Outcome, r.Access = "accessed", []Access{} // what was only tried is not how it was reached
+		}
+		r.Secret = r.Secret || secret
+	}
+	if (e.Outcome == Success) == (r.Outcome == "accessed") && !slices.Contains(r.Access, t.Access) {
+		r.Access = append(r.Access, t.Access)
+	}
+	r.Events++
+	at := stamped(e.Time)
+	if r.FirstSeen == "" || at < r.FirstSeen {
+		r.FirstSeen = at
+	}
+	r.LastSeen = max(r.LastSeen, at)
+	if len(r.Evidence) < MaxEvidence {
+		r.Evidence = append(r.Evidence, e.ID)
+	}
+}
+
+func (s *search) exposed(n *node, e *Event, x Exposure) {
+	key := strings.Join([]string{x.Resource.Type, x.Resource.Account, x.Resource.ID, x.Grantee, x.Kind}, "\x00")
+	g := s.found.open[key]
+	if g == nil {
+		g = &given{ScopeExposure: ScopeExposure{Resource: x.Resource.ID, Type: x.Resource.Type, Account: x.Resource.Account,
+			Region: x.Resource.Region, Grantee: x.Grantee, Kind: x.Kind, Since: stamped(e.Time)}}
+		s.found.open[key] = g
+	}
+	if !slices.Contains(g.by, n) {
+		g.by = append(g.by, n)
+	}
+	g.Since = min(g.Since, stamped(e.Time))
+	if len(g.Evidence) < MaxEvidence {
+		g.Evidence = append(g.Evidence, e.ID)
+	}
+}
+
+// surest gives the confidence of what several identities did.
+func surest(by []*node) Confidence {
+	best := Possible
+	for _, n := range by {
+		if why := n.followed(); why != nil && rankOf(why.confidence) > rankOf(best) {
+			best = why.confidence
+		}
+	}
+	return best
+}
+
+func (s *search) listReached(d *Document) {
+	for _, r := range s.found.things {
+		r.Confidence = surest(r.by)
+		slices.SortFunc(r.Access, func(a, b Access) int { return cmp.Compare(accessRank[a], accessRank[b]) })
+		slices.Sort(r.Evidence)
+		d.Resources = append(d.Resources, r.ScopeResource)
+	}
+	slices.SortFunc(d.Resources, func(a, b ScopeResource) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Account, b.Account), strings.Compare(a.Region, b.Region), strings.Compare(a.ID, b.ID))
+	})
+	for _, key := range slices.Sorted(maps.Keys(s.found.open)) {
+		x := s.found.open[key]
+		x.Confidence = surest(x.by)
+		slices.Sort(x.Evidence)
+		x.Evidence = slices.Compact(x.Evidence)
+		d.Exposures = append(d.Exposures, x.ScopeExposure)
+	}
+}
+
+var accessRank = map[Access]int{List: 0, ReadConfig: 1, ReadData: 2, Write: 3, Delete: 4, Share: 5, Execute: 6}
+
+func (s *search) listTechniques(d *Document) {
+	for _, id := range slices.Sorted(maps.Keys(s.found.techs)) {
+		events := slices.Sorted(maps.Keys(s.found.techs[id]))
+		d.Techniques = append(d.Techniques, Technique{AttackID: id, Name: techniqueName(id), Events: len(events), Evidence: events[:min(len(events), MaxEvidence)]})
+	}
+}
+
+// probing is how many different calls must be denied before one speaks of looking around.
+const probing = 5
+
+// noteDeeds says in sentences what must not be missed of what the intruder did.
+func (s *search) noteDeeds() {
+	if len(s.found.refused) >= probing {
+		s.note("probing: %d different calls were denied", len(s.found.refused))
+	}
+	for _, w := range s.found.weak {
+		verb := "tried, and was denied: "
+		if w.done {
+			verb = ""
+		}
+		s.note("%s%s%s at %s in account %s, %s", verb, w.what, named(w.name), w.time, printable(w.account), printable(w.region))
+	}
+}
+
+func named(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", printable(name))
+}
+
+// printable makes text of a log fit for a sentence: without control characters and not endless.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029 || r == 0xfeff {
+			return '?'
+		}
+		return r
+	}, s)
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return s
+}
