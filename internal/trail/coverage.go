@@ -151,8 +151,8 @@ func category(k Kind) string {
 	return k.Category.String()
 }
 
-// A cell is what was logged of one place and category.
-type cell struct {
+// A covered thing is what was logged of one place and category.
+type covered struct {
 	account, region, category string
 	hours                     []hourCount // in order
 }
@@ -160,7 +160,7 @@ type cell struct {
 type hourCount struct{ hour, n uint32 }
 
 // cells gives what was counted, by account, region and category.
-func (l *ledger) cells() []cell {
+func (l *ledger) cells() []covered {
 	var keys []uint64
 	for _, key := range l.count.keys {
 		if key != 0 {
@@ -168,25 +168,25 @@ func (l *ledger) cells() []cell {
 		}
 	}
 	slices.Sort(keys)
-	var out []cell
+	var out []covered
 	last := ^uint64(0)
 	for _, key := range keys {
 		if key>>hourBits != last {
 			last = key >> hourBits
 			p := l.c.Place(uint32(key >> (hourBits + classBits)))
-			out = append(out, cell{account: p.Account, region: p.Region, category: l.class[last&maxClasses]})
+			out = append(out, covered{account: p.Account, region: p.Region, category: l.class[last&maxClasses]})
 		}
 		c := &out[len(out)-1]
 		c.hours = append(c.hours, hourCount{uint32(key & (1<<hourBits - 1)), l.count.counts[l.count.at(key)]})
 	}
-	slices.SortFunc(out, func(a, b cell) int {
+	slices.SortFunc(out, func(a, b covered) int {
 		return cmp.Or(strings.Compare(a.account, b.account), strings.Compare(a.region, b.region), strings.Compare(a.category, b.category))
 	})
 	return out
 }
 
 // runs gives the runs of hours of one state, from first to last. Where they alternate too often, days are told as one.
-func (c *cell) runs(first, last uint32, spans []span) []CoverageCell {
+func (c *covered) runs(first, last uint32, spans []span) []CoverageCell {
 	out := c.split(first, last, 1, spans)
 	if len(out) > maxRuns {
 		out = c.split(first, last, 24, spans)
@@ -195,7 +195,7 @@ func (c *cell) runs(first, last uint32, spans []span) []CoverageCell {
 }
 
 // split gives the runs in units of so many hours.
-func (c *cell) split(first, last, unit uint32, spans []span) []CoverageCell {
+func (c *covered) split(first, last, unit uint32, spans []span) []CoverageCell {
 	var out []CoverageCell
 	add := func(from, until uint32, n int, state, why string) {
 		if i := len(out) - 1; i >= 0 && out[i].State == state && out[i].Why == why && out[i].Until == stampOf(from*3600) {
@@ -231,7 +231,7 @@ func (c *cell) split(first, last, unit uint32, spans []span) []CoverageCell {
 }
 
 // quiet tells the hours without events: what trails are known to have done divides them.
-func (c *cell) quiet(from, until uint32, spans []span, add func(from, until uint32, n int, state, why string)) {
+func (c *covered) quiet(from, until uint32, spans []span, add func(from, until uint32, n int, state, why string)) {
 	for at := from; at < until; {
 		state, why, end := c.stateAt(at, until, spans)
 		add(at, end, 0, state, why)
@@ -240,7 +240,7 @@ func (c *cell) quiet(from, until uint32, spans []span, add func(from, until uint
 }
 
 // stateAt gives the state of an hour without events, and up to when it lasts.
-func (c *cell) stateAt(at, until uint32, spans []span) (state, why string, end uint32) {
+func (c *covered) stateAt(at, until uint32, spans []span) (state, why string, end uint32) {
 	state, why, end = "unknown", "no event: quiet, or not logged", until
 	for _, s := range spans {
 		if !s.about(c) || s.until <= at {

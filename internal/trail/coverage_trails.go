@@ -26,7 +26,7 @@ type span struct {
 	state, why      string
 }
 
-func (s *span) about(c *cell) bool {
+func (s *span) about(c *covered) bool {
 	return s.account == c.account && (s.region == "" || s.region == c.region) && (s.class == "" || s.class == c.category)
 }
 

@@ -33,19 +33,19 @@ const (
 // hidden stands where CloudTrail shows nothing.
 const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
-// signIn is the sign-in service, which older records name as invokedBy of a person's own console calls.
-const signIn = "signin.amazonaws.com"
+// signInService is the sign-in service, which older records name as invokedBy of a person's own console calls.
+const signInService = "signin.amazonaws.com"
 
 func credentialOf(id *Identity) credential {
 	who := id.PrincipalID
 	if who == "" {
 		who = id.ARN
 	}
-	console := id.FromConsole || id.InvokedBy == signIn || id.AccessKey == ""
+	console := id.FromConsole || id.InvokedBy == signInService || id.AccessKey == ""
 	switch {
 	case id.Type == "AWSService":
 		return credential{}
-	case id.InvokedBy != "" && id.InvokedBy != signIn && who != "":
+	case id.InvokedBy != "" && id.InvokedBy != signInService && who != "":
 		return credential{byForward, who, id.Created, id.InvokedBy}
 	case who != "" && id.Created != "" && console:
 		return credential{byConsole, who, id.Created, ""}
@@ -143,7 +143,7 @@ type index struct {
 }
 
 func newIndex(c *Corpus, text func(*Identity) string) *index {
-	x := &index{c: c, text: text, seed: maphash.MakeSeed(), heads: chains(c.Identities()), next: make([]int32, c.Identities())}
+	x := &index{c: c, text: text, seed: maphash.MakeSeed(), heads: emptyChains(c.Identities()), next: make([]int32, c.Identities())}
 	for n := range x.next {
 		x.next[n] = -1
 		if t := text(c.Identity(uint32(n))); t != "" {
@@ -154,8 +154,8 @@ func newIndex(c *Corpus, text func(*Identity) string) *index {
 	return x
 }
 
-// chains gives a power of two of empty chains for n things.
-func chains(n int) []int32 {
+// emptyChains gives a power of two of empty chains for n things.
+func emptyChains(n int) []int32 {
 	size := 1
 	for size < n {
 		size *= 2
@@ -205,7 +205,7 @@ func groupsOf(c *Corpus, since, until uint32) *groups {
 // join finds the group of every identity.
 func (g *groups) join() {
 	seed := maphash.MakeSeed()
-	heads, chain := chains(len(g.of)), make([]int32, len(g.of))
+	heads, chain := emptyChains(len(g.of)), make([]int32, len(g.of))
 	for n := range g.of {
 		g.of[n], g.next[n] = none, none
 		k := credentialOf(g.c.Identity(uint32(n)))
