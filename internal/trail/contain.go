@@ -67,9 +67,13 @@ func (s *search) listContainment(d *Document) {
 	for i := range d.Identities {
 		n := &d.Identities[i]
 		over := n.LiveUntil != untilRevoked && n.LiveUntil != "" && n.LiveUntil < end
-		if n.Relation != SamePrincipal && n.Relation != ForwardAccess && n.RevokedAt == "" && !over {
+		if n.Relation == SamePrincipal || n.Relation == ForwardAccess || n.RevokedAt != "" || n.Rule == "shared-event" {
+			continue
+		}
+		if !over {
 			s.contain(all, n)
 		}
+		s.containHost(all, n)
 	}
 	for _, x := range d.Exposures {
 		if x.RevokedAt == "" {
@@ -134,7 +138,7 @@ func (s *search) contain(all actions, n *ScopeIdentity) {
 	case n.Kind == "iam-role":
 		c.Do, c.Command = "contain-role", plan("iam-role", role, "")
 	case n.Kind == "instance":
-		c.Do, c.Command = "contain-instance", plan("ec2", c.Target, s.regionOf(n))
+		c.Do, c.Region, c.Command = "contain-instance", s.regionOf(n), plan("ec2", c.Target, s.regionOf(n))
 	case n.Kind == "function":
 		c.Do = "review"
 	case (n.Kind == "session" || n.Kind == "console") && strings.HasPrefix(role, "AWSReservedSSO_"):
@@ -151,11 +155,17 @@ func (s *search) contain(all actions, n *ScopeIdentity) {
 		c.Do, c.Target, c.Command = "revoke-sessions", n.AccessKey, plan("access-key", n.AccessKey, "")
 	case n.Kind == "external-account" || n.Kind == "identity-provider" || n.Kind == "permission-set" || n.Kind == "identity-center-user":
 		c.Do = "review"
+	case s.nodes[n.ID].group < 0:
+		c.Do = "review"
 	default:
 		return
 	}
 	all.add(c)
-	if home := s.nodes[n.ID]; home != nil && home.work.kind == "instance" {
+}
+
+// containHost says what to do about the instance whose credential the intruder has: the next one it gets is as good.
+func (s *search) containHost(all actions, n *ScopeIdentity) {
+	if home := s.nodes[n.ID]; home.work.kind == "instance" {
 		all.add(Containment{Do: "contain-instance", Target: home.work.id, Account: n.Account, Region: s.regionOf(n), Evidence: n.Evidence,
 			Why: "its role's credential is in the intruder's hands", Command: plan("ec2", home.work.id, s.regionOf(n))})
 	}
@@ -166,7 +176,7 @@ func whyContain(n *ScopeIdentity) string {
 	why := map[string]string{"seed-access-key": "the key that was asked about", "created-identity": "made by the intruder", "created-access-key": "a key made by the intruder",
 		"login-profile": "the intruder set its password", "credential-added": "the intruder gave it a credential", "mfa-changed": "the intruder changed its second factor",
 		"trust": "the intruder changed who may become it", "privilege": "the intruder changed what it may do", "host-control": "the intruder ran commands on it or opened a way in",
-		"code-control": "the intruder changed what it runs", "pass-role": "a role was passed to what the intruder runs"}[n.Rule]
+		"code-control": "the intruder changed what it runs", "pass-role": "a role was passed to what the intruder runs", "created-workload": "the intruder started it"}[n.Rule]
 	if why == "" {
 		why = "in the intruder's hands (" + n.Rule + ")"
 	}
@@ -208,9 +218,9 @@ func (s *search) issuerOf(n *ScopeIdentity) string {
 // restoreLogging says which trails and detectors to set going again.
 func (s *search) restoreLogging(all actions) {
 	for _, w := range s.found.weak {
-		if w.done {
+		if w.done && !w.restored {
 			all.add(Containment{Do: "restore-logging", Target: cmp.Or(w.name, w.source), Account: w.account, Region: w.region,
-				Why: fmt.Sprintf("the intruder %s", w.what), Evidence: []string{w.event}})
+				Why: fmt.Sprintf("the intruder %s", printable(w.what)), Evidence: []string{w.event}})
 		}
 	}
 }

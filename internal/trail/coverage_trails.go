@@ -30,8 +30,8 @@ func (s *span) about(c *covered) bool {
 	return s.account == c.account && (s.region == "" || s.region == c.region) && (s.class == "" || s.class == c.category)
 }
 
-// A recorder is a trail or event data store, as far as the log tells of it.
-type recorder struct {
+// A recording is a trail or event data store, as far as the log tells of it.
+type recording struct {
 	account, name, region string
 	everywhere            *bool // multi-region; nil: unknown
 	off                   *CoverageGap
@@ -43,7 +43,7 @@ type recorder struct {
 // trailHistory reads the calls that changed what is logged, and gives what follows from them for the hours up to last:
 // where logging stood still, where it is known to have gone on, and each narrowing with its event.
 func trailHistory(ctx context.Context, c *Corpus, rows []int, last uint32) ([]span, []CoverageGap, error) {
-	h := history{recorders: map[string]*recorder{}, last: last}
+	h := history{recorders: map[string]*recording{}, last: last}
 	err := c.Events(ctx, rows, func(_ int, e *Event) error {
 		h.take(e)
 		return nil
@@ -59,8 +59,8 @@ func trailHistory(ctx context.Context, c *Corpus, rows []int, last uint32) ([]sp
 }
 
 type history struct {
-	recorders map[string]*recorder
-	order     []*recorder
+	recorders map[string]*recording
+	order     []*recording
 	spans     []span
 	gaps      []CoverageGap
 	last      uint32
@@ -85,11 +85,11 @@ func (h *history) take(e *Event) {
 	}
 }
 
-func (h *history) recorder(e *Event, name string) *recorder {
+func (h *history) recorder(e *Event, name string) *recording {
 	key := e.Recipient + "\x00" + name
 	r := h.recorders[key]
 	if r == nil {
-		r = &recorder{account: e.Recipient, name: name, region: e.Region}
+		r = &recording{account: e.Recipient, name: name, region: e.Region}
 		h.recorders[key] = r
 		h.order = append(h.order, r)
 	}
@@ -97,7 +97,7 @@ func (h *history) recorder(e *Event, name string) *recorder {
 }
 
 // widen notes whether a trail covers every region; no longer doing so narrows the log.
-func (h *history) widen(r *recorder, e *Event, everywhere bool) {
+func (h *history) widen(r *recording, e *Event, everywhere bool) {
 	if e.Name == "UpdateTrail" && !everywhere && (r.everywhere == nil || *r.everywhere) {
 		h.gaps = append(h.gaps, CoverageGap{Account: r.account, Region: e.Region, From: stamped(e.Time),
 			What: "trail " + printable(r.name) + " was made to log its own region only", Evidence: []string{e.ID}})
@@ -105,7 +105,7 @@ func (h *history) widen(r *recorder, e *Event, everywhere bool) {
 	r.everywhere = &everywhere
 }
 
-func (h *history) stop(r *recorder, e *Event, what string) {
+func (h *history) stop(r *recording, e *Event, what string) {
 	h.deselect(r, e.Time)
 	if r.off != nil {
 		r.off.Evidence = append(r.off.Evidence, e.ID)
@@ -115,7 +115,7 @@ func (h *history) stop(r *recorder, e *Event, what string) {
 	r.offAt = seconds(e.Time, 0)
 }
 
-func (h *history) start(r *recorder, e *Event) {
+func (h *history) start(r *recording, e *Event) {
 	if r.off == nil {
 		return
 	}
@@ -125,7 +125,7 @@ func (h *history) start(r *recorder, e *Event) {
 }
 
 // gap enters the whole hours in which a trail stood still. Of the regions that it may not have covered, nothing follows.
-func (h *history) gap(r *recorder, until uint32) {
+func (h *history) gap(r *recording, until uint32) {
 	h.gaps = append(h.gaps, *r.off)
 	s := span{account: r.account, region: r.off.Region, from: r.offAt/3600 + 1, until: until, state: "gap", why: r.off.What}
 	if r.everywhere != nil && *r.everywhere {
@@ -139,7 +139,7 @@ func (h *history) gap(r *recorder, until uint32) {
 
 // selected follows a change of what a trail logs: categories that it selects whole are known to be logged from then on,
 // and management events that it no longer selects are not.
-func (h *history) selected(r *recorder, e *Event) {
+func (h *history) selected(r *recording, e *Event) {
 	h.deselect(r, e.Time)
 	management, whole := selection(e)
 	r.selects, r.selectsAt = whole, seconds(e.Time, 0)/3600+1
@@ -151,7 +151,7 @@ func (h *history) selected(r *recorder, e *Event) {
 }
 
 // deselect ends what a trail is known to log.
-func (h *history) deselect(r *recorder, at time.Time) {
+func (h *history) deselect(r *recording, at time.Time) {
 	until := seconds(at, forever) / 3600
 	for _, class := range r.selects {
 		s := span{account: r.account, region: r.region, class: class, from: r.selectsAt, until: until, state: "logged", why: "selected by trail " + printable(r.name) + ": quiet"}

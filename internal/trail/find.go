@@ -51,12 +51,14 @@ type search struct {
 	found        findings
 	notes        map[string]bool
 	hits         map[uint32]hit
-	possible     int // events that may be the intruder's
+	made         map[string]bool // identities by whether they descend from a created one
+	possible     int             // events that may be the intruder's
 }
 
 // A node is an identity, or something that acts as one.
 type node struct {
 	ScopeIdentity
+	thing   string   // what was granted or taken over, as Grant.ID
 	region  string   // where it stands, if it stands in one
 	group   int32    // none: a user that was created and never seen, a key never used
 	extra   []uint32 // rows of no credential that belong to this one: its sign-in
@@ -67,8 +69,6 @@ type node struct {
 	mine    func(uint32) bool // rows that are the workload's own use of its credential; nil: it cannot be told
 	agent   func(uint32) bool // rows that are calls of its host's agents; nil: none
 	clients map[uint32]bool   // from where it was used
-	ended   uint32            // when a call took it back; 0: none did
-	endedBy string            // that call's event id
 	stolen  map[uint32]bool   // rows that are the use of it elsewhere
 }
 
@@ -79,15 +79,18 @@ type claim struct {
 	confidence  Confidence
 	rule        string
 	from, until uint32   // seconds; until 0: no end
-	only        *filter  // the part of the group that it is about; nil: all
+	only        *part    // the part of the group that it is about; nil: all
 	named       bool     // the credential itself was named as the intruder's, not what holds it
 	evidence    []string // event ids
 	issued      string   // when handed out
 	live        string   // as ScopeIdentity.LiveUntil
+	what        string   // what gives the control, as Grant.What
+	ended       uint32   // when a call took it back; 0: none did
+	endedBy     string   // that call's event id
 }
 
-// A filter chooses rows. Two of one name choose the same.
-type filter struct {
+// A part chooses rows. Two of one name choose the same.
+type part struct {
 	name string
 	has  func(row uint32) bool
 }
@@ -115,7 +118,7 @@ func weaker(a, b Confidence) Confidence {
 func newSearch(c *Corpus, q Question) *search {
 	s := &search{c: c, q: q, since: seconds(q.Since, 0), until: seconds(q.Until, forever),
 		nodes: map[string]*node{}, rank: make([]uint8, c.Len()), own: map[uint32]bool{}, notes: map[string]bool{},
-		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}}
+		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}, made: map[string]bool{}}
 	s.g = groupsOf(c, s.since, s.until)
 	return s
 }
@@ -205,7 +208,7 @@ func (n *node) claim(why claim) bool {
 
 // like says that two claims are one, but for when: their times are joined where they overlap.
 func (c *claim) like(o *claim) bool {
-	same := c.parent == o.parent && c.relation == o.relation && c.confidence == o.confidence && c.rule == o.rule && c.named == o.named
+	same := c.parent == o.parent && c.relation == o.relation && c.confidence == o.confidence && c.rule == o.rule && c.named == o.named && c.what == o.what
 	filters := c.only == nil && o.only == nil || c.only != nil && o.only != nil && c.only.name == o.only.name
 	return same && filters && c.from <= o.until && o.from <= c.until
 }
@@ -219,7 +222,15 @@ func (c *claim) compare(o *claim) int {
 		return 1
 	}
 	return cmp.Or(cmp.Compare(rankOf(o.confidence), rankOf(c.confidence)), cmp.Compare(seed(c), seed(o)), cmp.Compare(c.from, o.from),
-		strings.Compare(c.rule, o.rule), strings.Compare(c.parent, o.parent))
+		cmp.Compare(elsewhere(c.parent), elsewhere(o.parent)), strings.Compare(c.rule, o.rule), strings.Compare(c.parent, o.parent))
+}
+
+// elsewhere sorts the other account's record of a call behind the caller's own.
+func elsewhere(parent string) int {
+	if strings.HasPrefix(parent, "account:") {
+		return 1
+	}
+	return 0
 }
 
 // best is the claim that the node stands on.
@@ -358,7 +369,7 @@ func (s *search) handedOut(owner map[uint32]*node, fresh *rowSet) {
 		n := owner[uint32(i.Event)]
 		if why := s.why(n, uint32(i.Event)); why != nil {
 			r := s.c.Row(i.Event)
-			s.key(i.AccessKey, claim{parent: n.ID, relation: relationOf(why), confidence: why.confidence, rule: issueRule(s.c.Kind(r.Kind)),
+			s.key(i.AccessKey, claim{parent: n.ID, relation: Derived, confidence: why.confidence, rule: issueRule(s.c.Kind(r.Kind)),
 				from: r.Time, named: true, evidence: []string{s.c.ID(i.Event)}, issued: stampOf(r.Time)})
 		}
 	}
@@ -388,13 +399,28 @@ func issueRule(k Kind) string {
 	return "issued-" + serviceName(k.Source)
 }
 
-// relationOf gives the relation of what follows: what a seed leads to is derived.
-func relationOf(why *claim) Relation {
-	switch why.relation {
-	case BySeed, ByService, ForwardAccess:
-		return Derived
+// relation gives the relation of what a claim covers: what a created identity led to is that identity's. It is asked
+// once all claims are there.
+func (s *search) relation(why *claim) Relation {
+	if why.relation == Derived && s.ofCreated(why.parent) {
+		return CreatedIdentity
 	}
 	return why.relation
+}
+
+// ofCreated says that an identity was created by the intruder, or descends from one that was.
+func (s *search) ofCreated(id string) bool {
+	if is, ok := s.made[id]; ok {
+		return is
+	}
+	s.made[id] = false // two may be each other's ancestors
+	n := s.nodes[id]
+	if n == nil || n.followed() == nil {
+		return false
+	}
+	why := n.followed()
+	s.made[id] = why.relation == CreatedIdentity || s.ofCreated(why.parent)
+	return s.made[id]
 }
 
 // A rowSet is a set of rows, a bit each.

@@ -148,8 +148,8 @@ func (s *search) apart(ctx context.Context) error {
 	var rows []uint32
 	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
 		n := s.nodes[name]
-		if n.group < 0 || credentialOf(s.g.one(n.group)) == (credential{byAccount, n.Account, "", ""}) {
-			continue // a nameless caller of another account is anybody
+		if n.group < 0 || s.g.kind(n.group) == byAccount && (n.best().rule == "shared-event" || s.g.one(n.group).PrincipalID == "") {
+			continue // a nameless caller of another account is anybody; of a call that is known from there, the rest is as well
 		}
 		for _, row := range s.rows(n) {
 			if _, listed := s.hits[row]; !listed && !s.own[row] && !seen.has(row) {

@@ -52,6 +52,9 @@ func (s *search) listEvents(d *Document) {
 		if h.why != nil {
 			e.Confidence, e.Rule = h.why.confidence, h.why.rule
 			if h.via != ByService {
+				e.Relation = s.relation(h.why)
+			}
+			if h.via != ByService {
 				h.node.tally(s.c, r)
 				e.Techniques = slices.Sorted(slices.Values(means[e.EventID]))
 			}
@@ -77,10 +80,14 @@ func (n *node) beside(h hit) string {
 }
 
 func (s *search) listIdentities(d *Document) {
+	parents := map[string]bool{}
+	for _, n := range s.nodes {
+		parents[n.best().parent] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
 		n := s.nodes[name]
-		if n.Events == 0 && (len(n.extra) > 0 || len(s.g.rows(n.group)) > 0) && n.beganByNobody() {
-			continue // every call of it was cordon's own
+		if n.Events == 0 && (len(n.extra) > 0 || len(s.g.rows(n.group)) > 0) && !parents[name] {
+			continue // every call of it was cordon's own, or is another's: a sign-in is its session's
 		}
 		s.finish(n, d)
 		d.Identities = append(d.Identities, n.ScopeIdentity)
@@ -91,13 +98,10 @@ func (s *search) listIdentities(d *Document) {
 	})
 }
 
-// beganByNobody says that nothing but the seed speaks for the node.
-func (n *node) beganByNobody() bool { return n.best().parent == "" }
-
 // finish fills in what is known of a node only at the end.
 func (s *search) finish(n *node, d *Document) {
 	best := n.best()
-	n.Parent, n.Relation, n.Confidence, n.Rule, n.Issued = best.parent, best.relation, best.confidence, best.rule, best.issued
+	n.Parent, n.Relation, n.Confidence, n.Rule, n.Issued = best.parent, s.relation(best), best.confidence, best.rule, best.issued
 	n.Evidence = []string{}
 	for i := range n.claims {
 		if c := &n.claims[i]; c.confidence == best.confidence && c.relation == best.relation {
@@ -106,9 +110,9 @@ func (s *search) finish(n *node, d *Document) {
 		}
 	}
 	s.lives(n, best)
-	if n.ended > 0 {
-		n.LiveUntil, n.RevokedAt = "", stampOf(n.ended)
-		n.Evidence = append(n.Evidence, n.endedBy)
+	if at, by := n.over(); at > 0 {
+		n.LiveUntil, n.RevokedAt = "", stampOf(at)
+		n.Evidence = append(n.Evidence, by...)
 	}
 	n.Addresses, n.UserAgents = []string{}, []string{}
 	for c := range n.clients {

@@ -27,7 +27,7 @@ func (s *search) follow(row int, n *node, e *Event, first bool) {
 	if e.Outcome != Success {
 		return
 	}
-	next := claim{parent: n.ID, relation: relationOf(why), confidence: why.confidence, from: seconds(e.Time, 0), evidence: []string{e.ID}, issued: stamped(e.Time)}
+	next := claim{parent: n.ID, relation: Derived, confidence: why.confidence, from: seconds(e.Time, 0), evidence: []string{e.ID}, issued: stamped(e.Time)}
 	for _, i := range fx.Issues {
 		s.issued(e, i, next)
 	}
@@ -35,6 +35,12 @@ func (s *search) follow(row int, n *node, e *Event, first bool) {
 		s.granted(e, g, next)
 	}
 	s.marked(e, next)
+	if e.Name == "RunInstances" {
+		next.rule, next.live = "created-workload", untilRevoked
+		for _, id := range e.all("response.instancesSet[].instanceId") {
+			s.thing(ScopeIdentity{ID: "instance:" + id, Kind: "instance", Account: e.Recipient}, next).region = e.Region
+		}
+	}
 }
 
 // issued claims the credential that an event handed out.
@@ -42,6 +48,10 @@ func (s *search) issued(e *Event, i Issue, why claim) {
 	why.rule, why.named, why.live = i.Rule, true, lifeOf(e, i)
 	if why.rule == "" {
 		why.rule = issueRule(Kind{Name: e.Name, Source: e.Source})
+	}
+	if i.TokenID != "" {
+		s.exchanged(i, why)
+		return
 	}
 	if i.AccessKey == "" {
 		s.unnamed(e, i, why)
@@ -74,6 +84,18 @@ func (s *search) fill(n *node, i Issue, e *Event) {
 	}
 	if n.Account = accountIn(i.ARN); n.Account == "" {
 		n.Account = e.Recipient
+	}
+}
+
+// exchanged claims the calls that a web identity token was used in, wherever: its id is in both records
+// (docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html).
+func (s *search) exchanged(i Issue, why claim) {
+	for _, k := range s.g.by("token", func(id *Identity) string { return id.WebIdentityToken }, i.TokenID) {
+		for _, row := range s.g.rows(k) {
+			if s.c.Identity(s.c.Row(int(row)).Identity).WebIdentityToken == i.TokenID {
+				s.pick(row, why)
+			}
+		}
 	}
 }
 
@@ -187,7 +209,7 @@ func (s *search) issuers(key string) []int {
 
 // granted claims what the event created or took control of.
 func (s *search) granted(e *Event, g Grant, why claim) {
-	why.rule, why.live = g.Rule, untilRevoked
+	why.rule, why.live, why.what = g.Rule, untilRevoked, g.What
 	if g.Confidence != "" {
 		why.confidence = weaker(why.confidence, g.Confidence)
 	}
@@ -199,8 +221,8 @@ func (s *search) granted(e *Event, g Grant, why claim) {
 		id.ARN = g.ID
 	}
 	thing := s.thing(id, why)
-	thing.region = cmp.Or(thing.region, g.Region)
-	why.parent, why.live, why.issued = thing.ID, "", ""
+	thing.thing, thing.region = g.ID, cmp.Or(thing.region, g.Region)
+	why.parent, why.live, why.issued, why.what = thing.ID, "", "", ""
 	for _, k := range s.controlled(e, g, why.from) {
 		s.group(k, why)
 	}
@@ -231,12 +253,14 @@ func (s *search) controlled(e *Event, g Grant, from uint32) []int32 {
 			begun, ok := s.g.created(k)
 			return s.g.kind(k) != byConsole || !ok || begun+clockSlack < from
 		})
-	case g.Rule == "pass-role" && g.Through != "":
-		return s.active(slices.DeleteFunc(s.workloads(g.Through, account), func(k int32) bool {
-			return strings.Contains(g.ID, ":role/") && roleNameOf(s.g.one(k)) != lastPart(g.ID)
-		}), from)
 	case g.Rule == "pass-role":
-		return s.passed(g, from)
+		named := slices.DeleteFunc(s.workloads(g.Through, account), func(k int32) bool {
+			return strings.Contains(g.ID, ":role/") && roleNameOf(s.g.one(k)) != lastPart(g.ID)
+		})
+		if len(named) == 0 && !strings.Contains(g.Through, ":function:") {
+			return s.passed(g, from)
+		}
+		return s.active(named, from)
 	case g.Rule == "host-control", g.Rule == "code-control":
 		return s.active(s.workloads(g.ID, account), from)
 	}
@@ -246,6 +270,9 @@ func (s *search) controlled(e *Event, g Grant, from uint32) []int32 {
 // workloads gives the role sessions of an instance, a function or a task: they are named after it.
 func (s *search) workloads(id, account string) []int32 {
 	name := functionName(id)
+	if name == "" {
+		return nil
+	}
 	if rest, ok := strings.CutPrefix(id, "ecs:"); ok { // a target of Session Manager: ecs:cluster_task_container
 		if parts := strings.Split(rest, "_"); len(parts) >= 3 {
 			name = parts[len(parts)-2]

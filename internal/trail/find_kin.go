@@ -15,7 +15,7 @@ func (s *search) kin(n *node) {
 	}
 	n.linked = link{rankOf(why.confidence), why.from}
 	id := s.g.one(n.group)
-	next := claim{parent: n.ID, relation: relationOf(why), confidence: why.confidence, from: why.from, until: why.until}
+	next := claim{parent: n.ID, relation: Derived, confidence: why.confidence, from: why.from, until: why.until}
 	if why.only != nil {
 		next.confidence = weaker(next.confidence, Probable) // part of the credential is somebody else's
 	}
@@ -223,7 +223,7 @@ func (s *search) times(n *node, id *Identity) (mine, theirs []uint32, sessions m
 
 // about chooses the rows of a service's calls that come right after a call of ours, and not after one of the same
 // user's other credentials.
-func (s *search) about(n *node, k int32, mine, theirs []uint32) *filter {
+func (s *search) about(n *node, k int32, mine, theirs []uint32) *part {
 	since := func(times []uint32, t uint32) uint32 {
 		at, ok := slices.BinarySearch(times, t)
 		switch {
@@ -242,7 +242,7 @@ func (s *search) about(n *node, k int32, mine, theirs []uint32) *filter {
 	if !slices.ContainsFunc(s.g.rows(k), has) {
 		return nil
 	}
-	return &filter{"about " + n.ID, has}
+	return &part{"about " + n.ID, has}
 }
 
 // A twin is a record that has another account's record of the same call beside it.
@@ -273,7 +273,7 @@ func (s *search) meet() {
 		if !ok || t.row == i || s.rank[i] >= rankOf(t.why.confidence) {
 			continue
 		}
-		s.pick(uint32(i), claim{parent: t.parent, relation: relationOf(&t.why), confidence: t.why.confidence, rule: "shared-event",
+		s.pick(uint32(i), claim{parent: t.parent, relation: Derived, confidence: t.why.confidence, rule: "shared-event",
 			from: s.c.Row(i).Time, evidence: []string{s.c.ID(t.row)}})
 	}
 	clear(s.twins)
@@ -296,7 +296,7 @@ func (s *search) switches(e *Event, row int) {
 		if why == nil || n.ARN != from || n.Kind != "console" || t < why.from || t > why.until || !s.usedFrom(n, e.SourceIP) {
 			continue
 		}
-		next := claim{parent: n.ID, relation: relationOf(why), confidence: why.confidence, rule: "switch-role", from: t, evidence: []string{e.ID}, issued: stamped(e.Time)}
+		next := claim{parent: n.ID, relation: Derived, confidence: why.confidence, rule: "switch-role", from: t, evidence: []string{e.ID}, issued: stamped(e.Time)}
 		s.pick(uint32(row), next)
 		for _, k := range s.g.byPrincipal(e.Identity.PrincipalID) {
 			if made, ok := s.g.created(k); ok && s.g.kind(k) == byConsole && near(made, t, clockSlack) {

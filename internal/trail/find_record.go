@@ -2,7 +2,6 @@ package trail
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,13 +30,14 @@ type reached struct {
 // given is an exposure, likewise.
 type given struct {
 	ScopeExposure
-	by []*node
+	from uint32 // as Since
+	by   []*node
 }
 
 // A weakness is a trail or detector that the intruder weakened.
 type weakness struct {
 	what, name, account, region, source, event, time string
-	done                                             bool
+	done, restored                                   bool
 }
 
 func (f *findings) means(technique, event string) {
@@ -66,7 +66,8 @@ func (s *search) record(n *node, e *Event, fx *Effects) {
 		s.found.refused[e.Source+":"+e.Name] = true
 	}
 	if fx.Weakens != "" && e.Outcome != Failed {
-		s.found.weak = append(s.found.weak, weakness{fx.Weakens, weakened(e, fx), e.Recipient, e.Region, e.ServiceName(), e.ID, stamped(e.Time), e.Outcome == Success})
+		s.found.weak = append(s.found.weak, weakness{what: fx.Weakens, name: weakened(e, fx), account: e.Recipient, region: e.Region,
+			source: e.ServiceName(), event: e.ID, time: stamped(e.Time), done: e.Outcome == Success})
 	}
 	if e.Outcome != Success {
 		return
@@ -163,13 +164,13 @@ func (s *search) exposed(n *node, e *Event, x Exposure) {
 	g := s.found.open[key]
 	if g == nil {
 		g = &given{ScopeExposure: ScopeExposure{Resource: x.Resource.ID, Type: x.Resource.Type, Account: x.Resource.Account,
-			Region: x.Resource.Region, Grantee: x.Grantee, Kind: x.Kind, Since: stamped(e.Time)}}
+			Region: x.Resource.Region, Grantee: x.Grantee, Kind: x.Kind, Since: stamped(e.Time)}, from: seconds(e.Time, 0)}
 		s.found.open[key] = g
 	}
 	if !slices.Contains(g.by, n) {
 		g.by = append(g.by, n)
 	}
-	g.Since = min(g.Since, stamped(e.Time))
+	g.Since, g.from = min(g.Since, stamped(e.Time)), min(g.from, seconds(e.Time, 0))
 	if len(g.Evidence) < MaxEvidence {
 		g.Evidence = append(g.Evidence, e.ID)
 	}
@@ -227,15 +228,8 @@ func (s *search) noteDeeds() {
 		if w.done {
 			verb = ""
 		}
-		s.note("%s%s%s at %s in account %s, %s", verb, w.what, named(w.name), w.time, printable(w.account), printable(w.region))
+		s.note("%s%s at %s in account %s, %s", verb, printable(w.what), w.time, printable(w.account), printable(w.region))
 	}
-}
-
-func named(name string) string {
-	if name == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (%s)", printable(name))
 }
 
 // printable makes text of a log fit for a sentence: without control characters and not endless.

@@ -161,7 +161,7 @@ func addressRange(value string) (netip.Prefix, bool) {
 // seedWhere claims the part of each credential that was used as is says: the rest of it is another's, or the same
 // user's elsewhere. Every credential is a node of its own, so that those who share an address stay apart.
 func (s *search) seedWhere(value string, is func(Row) bool, why claim) bool {
-	why.only = &filter{why.rule + " " + value, func(row uint32) bool { return is(s.c.Row(int(row))) }}
+	why.only = &part{why.rule + " " + value, func(row uint32) bool { return is(s.c.Row(int(row))) }}
 	claimed := map[int32]bool{}
 	found := false
 	for i := range s.c.Len() {
@@ -244,7 +244,7 @@ func (s *search) pick(row uint32, why claim) {
 		return
 	}
 	s.picked[name][row] = true
-	why.only = &filter{name, func(row uint32) bool { return s.picked[name][row] }}
+	why.only = &part{name, func(row uint32) bool { return s.picked[name][row] }}
 	n := s.group(k, why)
 	s.queue = append(s.queue, n.ID) // the claim may be there already, and the row still be new
 }

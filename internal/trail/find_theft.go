@@ -147,7 +147,7 @@ func (s *search) thefts() {
 		}
 		grew := false
 		for _, row := range s.g.rows(n.group) {
-			if c := s.why(n, row); c != nil && c.relation != SamePrincipal && !n.stolen[row] && s.elsewhere(n, c, row, strangers) {
+			if c := s.why(n, row); c != nil && c.relation != SamePrincipal && !n.stolen[row] && s.abroad(n, c, row, strangers) {
 				if n.stolen == nil {
 					n.stolen = map[uint32]bool{}
 				}
@@ -159,7 +159,7 @@ func (s *search) thefts() {
 		}
 		if rankOf(why.confidence) < 3 {
 			n.claim(claim{parent: why.parent, relation: why.relation, confidence: Certain, rule: "credential-theft", from: why.from, until: forever,
-				only: &filter{"stolen", func(row uint32) bool { return n.stolen[row] }}, evidence: why.evidence, issued: why.issued})
+				only: &part{"stolen", func(row uint32) bool { return n.stolen[row] }}, evidence: why.evidence, issued: why.issued})
 		}
 		s.queue = append(s.queue, n.ID)
 	}
@@ -181,10 +181,10 @@ func (s *search) strangers() map[string]bool {
 	return out
 }
 
-// elsewhere says that a row of a workload's credential was not the workload's own call: it came from an address of the
+// abroad says that a row of a workload's credential was not the workload's own call: it came from an address of the
 // intruder's, or from another than the workload's where that is known, or the credential was named as the intruder's and
 // nothing says that the workload made the call.
-func (s *search) elsewhere(n *node, why *claim, row uint32, strangers map[string]bool) bool {
+func (s *search) abroad(n *node, why *claim, row uint32, strangers map[string]bool) bool {
 	r := s.c.Row(int(row))
 	c := s.c.Client(r.Client)
 	if !public(c.IP) || s.byAgent(r) || n.home[c.IP] || n.work.kind == "function" && strings.Contains(c.UserAgent, onLambda) {

@@ -30,9 +30,6 @@ const (
 	byPrincipal                       // a: principal id or ARN; sign-ins, SAML and web identity users
 )
 
-// hidden stands where CloudTrail shows nothing.
-const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
-
 // signInService is the sign-in service, which older records name as invokedBy of a person's own console calls.
 const signInService = "signin.amazonaws.com"
 
