@@ -14,6 +14,7 @@ import (
 
 	"cordon/internal/action"
 	"cordon/internal/awssim"
+	"cordon/internal/deploy"
 	"cordon/internal/trail"
 )
 
@@ -111,6 +112,7 @@ func TestLookupFollowsKeys(t *testing.T) {
 				t.Errorf("the notes do not say %q:\n%s", want, notes)
 			}
 		}
+		granted(t, w, "")
 		if len(asked) != 17 {
 			t.Errorf("%d regions were asked, and 17 are enabled", len(asked))
 		}
@@ -183,4 +185,24 @@ func TestLookupSaysWhatItCannotAsk(t *testing.T) {
 			t.Errorf("an address alone: %v", err)
 		}
 	})
+}
+
+// granted fails where the policy that cordon policy scope prints does not hold just what was called.
+func granted(t *testing.T, w *awssim.World, logs string) {
+	t.Helper()
+	doc, err := deploy.ScopePolicy("aws", logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var calls []action.Op
+	for _, c := range w.Calls() {
+		calls = append(calls, action.Op{Service: c.Service, Name: c.Operation})
+	}
+	unused, missing, err := deploy.Compare(calls, []deploy.Document{doc})
+	if err != nil || len(missing) > 0 {
+		t.Errorf("needed and not granted: %v (%v)", missing, err)
+	}
+	if logs == "" && len(unused) > 0 {
+		t.Errorf("granted and never needed: %v", unused)
+	}
 }

@@ -34,12 +34,21 @@ func (a *app) playbooksCommand() *cobra.Command {
 
 func (a *app) policyCommand() *cobra.Command {
 	var o deploy.PolicyOptions
+	var logs string
 	c := &cobra.Command{
-		Use:   "policy PLAYBOOK",
+		Use:   "policy PLAYBOOK|scope",
 		Short: "The least IAM policy for it",
-		Long:  "Prints the IAM policies, generated from the calls that the playbook's actions declare.",
+		Long:  "Prints the IAM policies, generated from the calls that the playbook's actions declare; or what cordon scope needs.",
 		Args:  exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if args[0] == "scope" {
+				text, err := deploy.ScopePolicyText(o.Partition, logs)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprint(a.stdout, text)
+				return err
+			}
 			p, err := a.book(args[0])
 			if err != nil {
 				return err
@@ -54,6 +63,7 @@ func (a *app) policyCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.Release, "release", true, "with what release needs")
 	c.Flags().StringVar(&o.CaseBucket, "case-bucket", "", "with what a case in this bucket needs")
+	c.Flags().StringVar(&logs, "log-bucket", "", "scope: with what logs in this bucket, or bucket/prefix, need")
 	c.Flags().StringVar(&o.Partition, "partition", "aws", "aws, aws-cn or aws-us-gov")
 	c.Flags().StringVar(&o.Account, "account", "", "narrow to this account where the actions allow")
 	return c

@@ -10,14 +10,12 @@ import (
 	"cordon/internal/action"
 	"cordon/internal/casefile"
 	"cordon/internal/engine"
+	"cordon/internal/report"
 	"cordon/internal/trail"
 )
 
-// The names under which a scope is evidence of its case. The report reads the newest of scopeArtifact.
-const (
-	scopeArtifact  = "scope.json"
-	ingestArtifact = "scope-ingest.json"
-)
+// ingestArtifact is the name under which a case keeps what was read for a scope; the answer itself is report.ScopeName.
+const ingestArtifact = "scope-ingest.json"
 
 // scopeCase answers for a case: its own finding is the seed, what cordon did itself is left out, and the answer
 // becomes part of the case.
@@ -148,7 +146,7 @@ func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Pro
 		return err
 	}
 	items := []engine.Kept{
-		{Name: scopeArtifact, Source: "cordon scope", Data: answer.Bytes()},
+		{Name: report.ScopeName, Source: "cordon scope", Data: answer.Bytes()},
 		{Name: ingestArtifact, Source: "cordon scope", Data: ingest.Bytes()},
 	}
 	if err := e.Keep(ctx, items...); err != nil {

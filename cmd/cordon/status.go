@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,7 @@ type caseAnswer struct {
 	NotCaptured []string              `json:"not_captured"`
 	Report      string                `json:"report"`
 	Verified    bool                  `json:"verified"`
+	Scoped      bool                  `json:"scoped"` // cordon scope has said who did it and what they reached
 }
 
 // outcome writes the report, verifies the case up to its own head and shows where it stands; workErr decides
@@ -56,7 +58,8 @@ func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) 
 	}
 	answer := caseAnswer{
 		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Head: p.Head.String(),
-		Steps: p.Steps, Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
+		Scoped: slices.ContainsFunc(p.Evidence, func(x casefile.Artifact) bool { return x.Name == report.ScopeName }),
+		Steps:  p.Steps, Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
 	}
 	answer.Verified = casefile.Verify(ctx, c.Store, casefile.VerifyOptions{Head: answer.Head}).OK
 	answer.Report, err = a.saveReport(ctx, c, "")
@@ -123,6 +126,9 @@ func (a *app) showCase(c caseAnswer) {
 			a.say("  next         cordon resume %s", c.Case)
 			break
 		}
+	}
+	if !c.Scoped && !c.Simulated {
+		a.say("  then         cordon scope %s --lookup: who did it and what they reached (or --logs, with CloudTrail's archive)", c.Case)
 	}
 }
 

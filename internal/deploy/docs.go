@@ -24,6 +24,11 @@ func Docs() (map[string]string, error) {
 		}
 		pages["policy-"+p.Name+".json"] = policy
 	}
+	policy, err := ScopePolicyText("aws", "")
+	if err != nil {
+		return nil, err
+	}
+	pages["policy-scope.json"] = policy
 	return pages, nil
 }
 
