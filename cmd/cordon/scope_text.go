@@ -275,9 +275,9 @@ func (v *scopeView) unknown() {
 		v.item("LOGGING WEAKENED%s  %s: from %s, %s", within(g.Account, g.Region), g.What, clock(g.From), until)
 	}
 	v.more(len(c.Gaps), shownLines)
-	hours := hoursOf(c.Cells)
+	hours := c.Missing()
 	for _, h := range hours[:min(len(hours), shownLines)] {
-		v.item("%s%s  %s", h.category, within(h.account, h.region), h)
+		v.item("%s%s  %s", h.Category, within(h.Account, h.Region), hoursMissing(h))
 	}
 	v.more(len(hours), shownLines)
 	for _, claim := range c.Claims[:min(len(c.Claims), shownLines)] {
@@ -292,54 +292,14 @@ func (v *scopeView) unknown() {
 	}
 }
 
-// covered counts the hours of one account, region and category by what is known of them.
-type covered struct {
-	account, region, category string
-	logged, gap, unknown      int
-}
-
-func (h covered) String() string {
-	total := h.logged + h.gap + h.unknown
+func hoursMissing(h trail.CoverageHours) string {
+	total := h.Logged + h.Gap + h.Unknown
 	var says []string
-	if h.gap > 0 {
-		says = append(says, fmt.Sprintf("NOT LOGGED in %d of %d hours", h.gap, total))
+	if h.Gap > 0 {
+		says = append(says, fmt.Sprintf("NOT LOGGED in %d of %d hours", h.Gap, total))
 	}
-	if h.unknown > 0 {
-		says = append(says, fmt.Sprintf("unknown in %d of %d hours: quiet, or not logged", h.unknown, total))
+	if h.Unknown > 0 {
+		says = append(says, fmt.Sprintf("unknown in %d of %d hours: quiet, or not logged", h.Unknown, total))
 	}
 	return strings.Join(says, "; ")
-}
-
-// hoursOf gives where hours are missing, gaps first, then by how many.
-func hoursOf(cells []trail.CoverageCell) []covered {
-	by := map[covered]int{}
-	var all []covered
-	for _, c := range cells {
-		key := covered{account: c.Account, region: c.Region, category: c.Category}
-		i, ok := by[key]
-		if !ok {
-			i = len(all)
-			by[key] = i
-			all = append(all, key)
-		}
-		from, errFrom := time.Parse(time.RFC3339, c.From)
-		until, errUntil := time.Parse(time.RFC3339, c.Until)
-		if errFrom != nil || errUntil != nil {
-			continue
-		}
-		n := int(until.Sub(from).Hours())
-		switch c.State {
-		case "logged":
-			all[i].logged += n
-		case "gap":
-			all[i].gap += n
-		default:
-			all[i].unknown += n
-		}
-	}
-	all = slices.DeleteFunc(all, func(h covered) bool { return h.gap+h.unknown == 0 })
-	slices.SortStableFunc(all, func(a, b covered) int {
-		return cmp.Or(cmp.Compare(b.gap, a.gap), cmp.Compare(b.unknown, a.unknown))
-	})
-	return all
 }

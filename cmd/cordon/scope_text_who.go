@@ -127,20 +127,12 @@ func (v *scopeView) life(n *trail.ScopeIdentity) string {
 	switch {
 	case n.RevokedAt != "":
 		return words("  taken back %s", clock(n.RevokedAt))
-	case v.lives(n):
+	case n.Lives(v.now):
 		return words("  LIVES %s", v.untilWhen(n))
 	case n.LiveUntil != "":
 		return words("  expired %s", clock(n.LiveUntil))
 	}
 	return ""
-}
-
-func (v *scopeView) lives(n *trail.ScopeIdentity) bool {
-	if n.RevokedAt != "" || n.LiveUntil == "" {
-		return false
-	}
-	end, err := time.Parse(time.RFC3339, n.LiveUntil)
-	return err != nil || end.After(v.now) // what is no time does not expire
 }
 
 func (v *scopeView) untilWhen(n *trail.ScopeIdentity) string {
@@ -162,7 +154,7 @@ func howLong(d time.Duration) string {
 func (v *scopeView) living() {
 	var all []*trail.ScopeIdentity
 	for i := range v.d.Identities {
-		if n := &v.d.Identities[i]; n.Relation != trail.SamePrincipal && v.lives(n) {
+		if n := &v.d.Identities[i]; n.Relation != trail.SamePrincipal && n.Lives(v.now) {
 			all = append(all, n)
 		}
 	}
@@ -181,56 +173,50 @@ func (v *scopeView) living() {
 	v.more(len(all), shownLines)
 }
 
-// accesses are the headings of what was reached, gravest first.
-var accesses = [...]struct {
-	access trail.Access
-	head   string
-}{
-	{trail.Execute, "run or acted as"}, {trail.Share, "shared"}, {trail.Delete, "deleted"}, {trail.Write, "written"},
-	{trail.ReadData, "data read"}, {trail.ReadConfig, "configuration read"}, {trail.List, "listed"},
-}
-
 // resources writes what was reached, secrets first, each resource once under the gravest access; then what was tried.
 func (v *scopeView) resources() {
-	var secrets, attempted []*trail.ScopeResource
-	reached := map[trail.Access][]*trail.ScopeResource{}
-	for i := range v.d.Resources {
-		r := &v.d.Resources[i]
-		switch {
-		case r.Outcome != "accessed":
-			attempted = append(attempted, r)
-		case r.Secret:
-			secrets = append(secrets, r)
-		default:
-			reached[gravest(r)] = append(reached[gravest(r)], r)
-		}
-	}
 	v.head("WHAT THEY REACHED")
-	if len(secrets)+len(reached) == 0 {
+	all := v.d.ByGravity()
+	if len(all) == 0 || all[0].Outcome != "accessed" {
 		v.item("nothing that the log shows by name. What is not logged is not shown: see what is unknown")
 	}
-	v.reached("secrets read, to be rotated", secrets)
-	for _, a := range accesses {
-		v.reached(a.head, reached[a.access])
+	for len(all) > 0 {
+		head, n := reachedHow(all[0]), 1
+		for n < len(all) && reachedHow(all[n]) == head {
+			n++
+		}
+		v.reached(head, all[:n])
+		all = all[n:]
 	}
-	v.reached("reached", reached[""])
-	v.reached("tried, and not reached", attempted)
 }
 
-// gravest is the first of accesses that a resource has; "" for one that names none of them.
-func gravest(r *trail.ScopeResource) trail.Access {
-	for _, a := range accesses {
-		if slices.Contains(r.Access, a.access) {
-			return a.access
-		}
+func reachedHow(r *trail.ScopeResource) string {
+	switch {
+	case r.Outcome != "accessed":
+		return "tried, and not reached"
+	case r.Secret:
+		return "secrets read, to be rotated"
 	}
-	return ""
+	switch r.Gravest() {
+	case trail.Execute:
+		return "run or acted as"
+	case trail.Share:
+		return "shared"
+	case trail.Delete:
+		return "deleted"
+	case trail.Write:
+		return "written"
+	case trail.ReadData:
+		return "data read"
+	case trail.ReadConfig:
+		return "configuration read"
+	case trail.List:
+		return "listed"
+	}
+	return "reached"
 }
 
 func (v *scopeView) reached(head string, list []*trail.ScopeResource) {
-	if len(list) == 0 {
-		return
-	}
 	v.line("  ", "  ", words("%s: %d", head, len(list)))
 	for _, r := range list[:min(len(list), shownLines)] {
 		var how []string

@@ -61,7 +61,7 @@ func (b *builder) build(p casefile.Progress) (Report, error) {
 		return r, err
 	}
 	b.note()
-	for _, read := range []func(*Report) error{b.actors, b.findings, b.gathered, b.ownCalls, b.journal} {
+	for _, read := range []func(*Report) error{b.actors, b.findings, b.gathered, b.scope, b.ownCalls, b.journal} {
 		if err := read(&r); err != nil {
 			return r, err
 		}

@@ -21,7 +21,7 @@ func (r Report) document() document {
 	for i, f := range r.Findings {
 		d.Sections = append(d.Sections, f.section(i))
 	}
-	d.Sections = append(d.Sections, r.subjects(), r.who(), r.done())
+	d.Sections = append(d.Sections, r.subjects(), r.reached(), r.unlogged(), r.who(), r.done())
 	for i, e := range r.Earlier {
 		d.Sections = append(d.Sections, e.section(i))
 	}
@@ -44,6 +44,7 @@ func (r Report) summary() section {
 	for _, f := range r.Findings {
 		s.add("Finding", exact(f.Incident.Finding.Type), plain("severity "+severity(f)))
 	}
+	s.add("Intruder's reach", plain(r.scopeWords()))
 	s.add("Case opened", plain(utc(r.Created)))
 	open := 0
 	for _, l := range r.Loss {

@@ -19,9 +19,10 @@ func wholeStory(t *testing.T) *story {
 	return s
 }
 
-// releasedStory goes on to a release that puts one change back, one in part, leaves one and cannot undo one.
+// releasedStory goes on to a scope, and to a release that puts one change back, one in part, leaves one and cannot undo one.
 func releasedStory(t *testing.T) *story {
 	s := wholeStory(t)
+	s.scope(scopeAnswer(""))
 	plan := releasePlan(s.plan)
 	plan.Simulated = true
 	hash := s.approve(plan, 1)

@@ -117,6 +117,7 @@ func hostileStory(t *testing.T, s string) *story {
 	st.write(casefile.EntryUndone, 5, casefile.UndoneBody{Run: 1, Release: hash, Sent: true, Observed: state, Partly: s, Calls: calls})
 	st.intent(6, tg, s, string(state))
 	st.write(casefile.EntrySkip, 6, casefile.SkipBody{Run: 1, Reason: s, Left: true})
+	st.scope(scopeAnswer(s))
 	return st
 }
 
@@ -217,6 +218,9 @@ func exactIn(t *testing.T, data []byte, want string) {
 	}
 	if len(r.Findings) != 1 || r.Findings[0].Incident.Finding.Title != want {
 		t.Errorf("report.json does not have the finding's title as it is: %+v", r.Findings)
+	}
+	if r.Scope == nil || r.Scope.Resources[0].ID != want || r.Scope.Summary.Notes[0] != want {
+		t.Errorf("report.json does not have the scope's texts as they are: %+v", r.Scope)
 	}
 }
 

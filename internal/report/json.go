@@ -36,6 +36,11 @@ func (r Report) withLists() Report {
 	list(&r.Warnings)
 	list(&r.Calls)
 	list(&r.Journal)
+	if r.Scope != nil {
+		x := *r.Scope
+		x.withLists()
+		r.Scope = &x
+	}
 	return r
 }
 

@@ -38,6 +38,7 @@ type Report struct {
 	Survives         []string           `json:"survives"`
 	Loss             []Loss             `json:"loss"`
 	NotCaptured      []string           `json:"not_captured"`
+	Scope            *Scope             `json:"scope"` // null where nobody looked at what the intruder reached
 	Evidence         []Evidence         `json:"evidence"`
 	Release          []Outcome          `json:"release"`
 	Warnings         []string           `json:"warnings"`
@@ -194,7 +195,3 @@ type Line struct {
 	What   string             `json:"what"`
 	File   string             `json:"file"` // SHA-256 of the entry's file
 }
-
-// ScopeName is the name of the artifact by which a case holds the answer of `cordon scope`: the bytes of a
-// trail.Document. The last one of that name counts.
-const ScopeName = "scope.json"

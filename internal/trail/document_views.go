@@ -1,0 +1,97 @@
+package trail
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// accessesByGravity is what was done to a resource, gravest first.
+var accessesByGravity = [...]Access{Execute, Share, Delete, Write, ReadData, ReadConfig, List}
+
+// Gravest is the gravest way in which the resource was reached, or tried; "" where none is known.
+func (r *ScopeResource) Gravest() Access {
+	for _, a := range accessesByGravity {
+		if slices.Contains(r.Access, a) {
+			return a
+		}
+	}
+	return ""
+}
+
+// ByGravity gives the resources as a responder asks for them: secrets that were read, then what was reached by how, at
+// last what was only tried.
+func (d *Document) ByGravity() []*ScopeResource {
+	all := make([]*ScopeResource, len(d.Resources))
+	for i := range all {
+		all[i] = &d.Resources[i]
+	}
+	rank := func(r *ScopeResource) int {
+		i := slices.Index(accessesByGravity[:], r.Gravest())
+		if i < 0 {
+			i = len(accessesByGravity)
+		}
+		switch {
+		case r.Outcome != "accessed":
+			return 100 + i
+		case r.Secret:
+			return -1
+		}
+		return i
+	}
+	slices.SortStableFunc(all, func(a, b *ScopeResource) int { return cmp.Compare(rank(a), rank(b)) })
+	return all
+}
+
+// Lives says whether the credential could be used at that time, as far as the log shows. What has no end that can be
+// read does not end by itself.
+func (i *ScopeIdentity) Lives(at time.Time) bool {
+	if i.RevokedAt != "" || i.LiveUntil == "" {
+		return false
+	}
+	end, err := time.Parse(time.RFC3339, i.LiveUntil)
+	return err != nil || end.After(at)
+}
+
+// CoverageHours counts the hours of one account, region and category by what is known of them.
+type CoverageHours struct {
+	Account, Region, Category string
+	Logged, Gap, Unknown      int
+}
+
+// Missing gives where hours are missing, those that were surely not logged first, then by how many.
+func (c *Coverage) Missing() []CoverageHours {
+	at := map[CoverageHours]int{}
+	var all []CoverageHours
+	for _, cell := range c.Cells {
+		key := CoverageHours{Account: cell.Account, Region: cell.Region, Category: cell.Category}
+		i, ok := at[key]
+		if !ok {
+			i = len(all)
+			at[key] = i
+			all = append(all, key)
+		}
+		switch h := cell.hours(); cell.State {
+		case "logged":
+			all[i].Logged += h
+		case "gap":
+			all[i].Gap += h
+		default:
+			all[i].Unknown += h
+		}
+	}
+	all = slices.DeleteFunc(all, func(h CoverageHours) bool { return h.Gap+h.Unknown == 0 })
+	slices.SortStableFunc(all, func(a, b CoverageHours) int {
+		return cmp.Or(cmp.Compare(b.Gap, a.Gap), cmp.Compare(b.Unknown, a.Unknown))
+	})
+	return all
+}
+
+func (c *CoverageCell) hours() int {
+	from, errFrom := time.Parse(time.RFC3339, c.From)
+	until, errUntil := time.Parse(time.RFC3339, c.Until)
+	if errFrom != nil || errUntil != nil {
+		return 0
+	}
+	return int(until.Sub(from).Hours())
+}
