@@ -24,7 +24,7 @@ func EffectsOf(e *Event) Effects {
 	named := r.touches(m.touch, m.accessOf(e))
 	fx.Touches = r.reached(named, m.accessOf(e))
 	if m.secret {
-		fx.Secrets = fx.Touches
+		fx.Secrets = slices.DeleteFunc(slices.Clone(fx.Touches), func(t Touch) bool { return t.Type == "AWS::KMS::Key" })
 	}
 	if m.weak != "" {
 		fx.Weakens = inWords(m.weak, named)
@@ -96,8 +96,11 @@ func (m *meaning) accessOf(e *Event) Access {
 	}
 	for _, v := range verbs {
 		if slices.ContainsFunc(v.starts, func(s string) bool { return strings.HasPrefix(e.Name, s) }) {
-			if v.access == ReadConfig && e.Category == Data {
+			switch {
+			case v.access == ReadConfig && e.Category == Data:
 				return ReadData
+			case v.access == Delete && len(m.undo) > 0 && m.undo[0] != undo{}: // a policy, key or member of it, not the thing
+				return Write
 			}
 			return v.access
 		}
@@ -116,7 +119,7 @@ var verbs = []struct {
 	{List, []string{"List"}},
 	{ReadConfig, []string{"Get", "Describe", "Head", "BatchGet", "Query", "Scan", "Select", "Lookup", "Search", "Check", "Simulate", "Preview", "Validate", "Test", "View"}},
 	{Delete, []string{"Delete", "BatchDelete", "Remove", "Terminate", "Purge", "Destroy", "Deregister"}},
-	{Execute, []string{"Invoke", "Execute", "Run", "Start", "Send", "Submit", "Converse", "Publish"}},
+	{Execute, []string{"Invoke", "Execute", "Run", "Start", "Send", "Submit", "Converse"}},
 }
 
 // reader reads one event by the table's paths.
@@ -182,8 +185,13 @@ var arnPattern = regexp.MustCompile(`arn:aws[a-z-]{0,16}:[a-z0-9-]{1,40}:[a-z0-9
 func (r reader) arns() []string {
 	var out []string
 	find := func(s string) {
-		if len(s) < 2048 && !strings.HasPrefix(strings.TrimSpace(s), "{") && len(out) < maxTouches { // a policy names much that is not touched
-			out = append(out, arnPattern.FindAllString(s, maxTouches)...)
+		if len(s) >= 2048 || strings.HasPrefix(strings.TrimSpace(s), "{") {
+			return // a policy names much that is not touched
+		}
+		for _, arn := range arnPattern.FindAllString(s, maxTouches) {
+			if len(out) < maxTouches && (!strings.Contains(arn, ":iam::") || r.e.ServiceName() == "iam" || r.e.ServiceName() == "sts") { // a role that is passed is not touched
+				out = append(out, arn)
+			}
 		}
 	}
 	strs(r.e.Request, find)
@@ -203,10 +211,10 @@ func inWords(s string, named []Touch) string {
 	}
 	var ids []string
 	for _, t := range named[:min(len(named), 3)] {
-		ids = append(ids, t.ID)
+		ids = append(ids, t.ID[strings.LastIndexAny(t.ID, "/:")+1:])
 	}
 	if len(ids) == 0 {
-		ids = []string{"that the record does not name"}
+		ids = []string{"(not named)"}
 	}
 	return strings.ReplaceAll(s, "{}", strings.Join(ids, ", "))
 }
@@ -242,7 +250,7 @@ func moments(s string) time.Time {
 
 func (r reader) grants(g *grant) []Grant {
 	over := r.touches([]touch{g.of}, "")
-	if len(over) == 0 && g.of == aUser && r.e.Identity.Type == "IAMUser" && !r.e.unknown() && r.e.Outcome == Success {
+	if len(over) == 0 && g.of == aUser && r.e.Identity.Type == "IAMUser" && !r.e.unknown("request") && r.e.Outcome == Success {
 		over = []Touch{r.e.touchOf(aUser.kind, r.e.Identity.ARN, "")} // IAM takes the caller's own user where none is named
 	}
 	one := Grant{Kind: g.kind, Rule: g.rule, Confidence: g.sure, What: r.e.str(g.what)}
@@ -271,8 +279,11 @@ func (r reader) grants(g *grant) []Grant {
 
 func (r reader) undoes(u undo, named []Touch) []Undo {
 	ids := r.e.all(u.of)
-	if u.of == "" && len(named) > 0 {
+	switch {
+	case u.of == "" && len(named) > 0:
 		ids = []string{named[0].ID}
+	case u.of == "" && u.rule != "" && !r.e.unknown("request"):
+		ids = []string{r.e.anyOfIt()[0].ID}
 	}
 	whats := []string{""}
 	if u.what != "" {

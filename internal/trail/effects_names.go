@@ -34,8 +34,13 @@ var kinds = map[string]string{
 // record's.
 func (e *Event) touchOf(kind, id string, access Access) Touch {
 	t := Touch{ID: id, Type: kind, Account: e.Recipient, Region: e.Region, Access: access}
-	if kind == "SQS::Queue" {
+	switch kind {
+	case "SQS::Queue":
 		t.ID = queueARN(id, partitionOf(e))
+	case "S3::Source": // what is copied from: /bucket/key?versionId=…
+		id, _, _ = strings.Cut(strings.TrimPrefix(id, "/"), "?")
+		t.Type, t.Access = "S3::Object", ReadData
+		t.ID = "arn:" + partitionOf(e) + ":s3:::" + strings.TrimPrefix(id, "arn:aws:s3:::")
 	}
 	arn := strings.SplitN(t.ID, ":", 6)
 	if len(arn) == 6 && arn[0] == "arn" {
@@ -52,6 +57,9 @@ func (e *Event) touchOf(kind, id string, access Access) Touch {
 	}
 	if strings.HasPrefix(t.Type, "IAM::") {
 		t.Region = ""
+	}
+	if t.Type == "" {
+		t.Type = upper(e.ServiceName()) + "::Resource"
 	}
 	t.Type = "AWS::" + t.Type
 	return t
@@ -100,9 +108,24 @@ func kindOfARN(service, word, resource string) string {
 	return upper(service) + "::" + camel(word)
 }
 
-// upper gives a service's name as CloudFormation has it, as far as a rule can: short ones are initials.
+// services are CloudFormation's names of services, where they are not the ARN's with a capital.
+var services = map[string]string{
+	"acm-pca": "ACMPCA", "acm": "CertificateManager", "apigateway": "ApiGateway", "apprunner": "AppRunner", "autoscaling": "AutoScaling",
+	"cloudformation": "CloudFormation", "cloudfront": "CloudFront", "cloudtrail": "CloudTrail", "cloudwatch": "CloudWatch",
+	"codeartifact": "CodeArtifact", "codebuild": "CodeBuild", "codecommit": "CodeCommit", "codepipeline": "CodePipeline",
+	"cognito-identity": "Cognito", "cognito-idp": "Cognito", "datasync": "DataSync", "dynamodb": "DynamoDB", "elasticache": "ElastiCache",
+	"elasticbeanstalk": "ElasticBeanstalk", "elasticfilesystem": "EFS", "elasticloadbalancing": "ElasticLoadBalancingV2",
+	"elasticmapreduce": "EMR", "es": "OpenSearchService", "firehose": "KinesisFirehose", "guardduty": "GuardDuty", "kafka": "MSK",
+	"network-firewall": "NetworkFirewall", "rolesanywhere": "RolesAnywhere", "route53": "Route53", "route53domains": "Route53Domains",
+	"route53resolver": "Route53Resolver", "sagemaker": "SageMaker", "secretsmanager": "SecretsManager", "securityhub": "SecurityHub",
+	"states": "StepFunctions", "wafv2": "WAFv2", "workspaces": "WorkSpaces",
+}
+
 func upper(service string) string {
-	if len(service) <= 3 || service == "dsql" {
+	if name, ok := services[service]; ok {
+		return name
+	}
+	if len(service) <= 3 {
 		return strings.ToUpper(service)
 	}
 	return camel(service)

@@ -9,8 +9,15 @@ import (
 // hidden is what CloudTrail writes in place of what it keeps secret.
 const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
-// unknown says that the record does not tell what was asked for.
-func (e *Event) unknown() bool { return e.Omitted || e.Hidden || e.Unread != "" }
+// unknown says that the record does not tell what is in its request or response: the record was unreadable, or that
+// part was left out as too large or hidden as a whole.
+func (e *Event) unknown(part string) bool {
+	m := e.Request
+	if part == "response" {
+		m = e.Response
+	}
+	return e.Unread != "" || (e.Omitted || e.Hidden) && (len(m) == 0 || text(m["omitted"]) == "true")
+}
 
 // root gives the part of the record that a path begins in. Query-protocol calls of EC2 wrap theirs once more, in
 // DeleteFlowLogsRequest.
@@ -190,7 +197,7 @@ func (e *Event) holds(conditions string) bool {
 
 func (e *Event) holdsOne(c string) bool {
 	c, negated := strings.CutPrefix(c, "!")
-	if e.unknown() && !strings.HasPrefix(c, "event.") {
+	if part, _, _ := strings.Cut(c, "."); (part == "request" || part == "response") && e.unknown(part) {
 		return true
 	}
 	i := strings.IndexAny(c, "=~@")

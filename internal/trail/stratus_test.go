@@ -44,13 +44,3 @@ func TestStratus(t *testing.T) {
 		}
 	}
 }
-
-func TestTechniquesHaveNames(t *testing.T) {
-	for name, m := range table {
-		for _, id := range strings.Fields(m.attack) {
-			if techniqueName(id) == "" {
-				t.Errorf("%s: %s has no name", name, id)
-			}
-		}
-	}
-}

@@ -42,6 +42,7 @@ var (
 	decrypted       = []when{{"!request.withDecryption=false", meaning{access: ReadData, secret: true, attack: "T1555.006 T1552"}}}
 	decryptedSecret = touch{"", "request.encryptionContext.SecretARN|request.encryptionContext.PARAMETER_ARN|request.encryptionContext.aws:s3:arn|request.encryptionContext.aws:lambda:FunctionArn"}
 
+	ransomNote  = when{"request.key~ransom,decrypt,recover_files,restore_files,files_encrypted", meaning{attack: "T1486"}}
 	customerKey = []when{
 		{"request.x-amz-server-side-encryption-customer-algorithm", meaning{attack: "T1486"}},
 		{"request.x-amz-server-side-encryption-aws-kms-key-id@", meaning{attack: "T1486"}},
@@ -60,11 +61,11 @@ var tableData = map[string]meaning{
 	"s3:SelectObjectContent":             {touch: on(bucket, object), access: ReadData, attack: "T1530"},
 	"s3:HeadObject":                      {touch: on(bucket, object), access: ReadConfig, attack: "T1619"},
 	"s3:GetObjectAttributes":             {touch: on(bucket, object), access: ReadConfig, attack: "T1619"},
-	"s3:CopyObject":                      {touch: on(bucket, object, touch{"S3::Object", "request.x-amz-copy-source"}), access: ReadData, attack: "T1530", when: append(customerKey, when{"!request.x-amz-server-side-encryption-customer-algorithm", meaning{attack: "T1537"}})},
-	"s3:PutObject":                       {touch: on(bucket, object), access: Write, expose: to("object-acl", grantsOfACL...), when: customerKey},
+	"s3:CopyObject":                      {touch: on(bucket, object, touch{"S3::Source", "request.x-amz-copy-source"}), access: Write, attack: "T1530", when: append([]when{{"!request.x-amz-server-side-encryption-customer-algorithm", meaning{attack: "T1537"}}}, customerKey...)},
+	"s3:PutObject":                       {touch: on(bucket, object), access: Write, expose: to("object-acl", grantsOfACL...), when: append([]when{ransomNote}, customerKey...)},
 	"s3:CreateMultipartUpload":           {touch: on(bucket, object), access: Write, when: customerKey},
 	"s3:RestoreObject":                   {touch: on(bucket, object), access: Write, attack: "T1530"},
-	"s3:DeleteObject":                    {touch: on(bucket, object), access: Delete, attack: "T1485", when: append(holdsLogs, when{"request.versionId", meaning{attack: "T1490"}})},
+	"s3:DeleteObject":                    {touch: on(bucket, object), access: Delete, attack: "T1485", when: append([]when{{"request.versionId", meaning{attack: "T1490"}}}, holdsLogs...)},
 	"s3:DeleteObjects":                   {touch: on(bucket), access: Delete, attack: "T1485", when: holdsLogs},
 	"s3:DeleteBucket":                    {touch: on(bucket), access: Delete, undo: gone, attack: "T1485", when: holdsLogs},
 	"s3:PutBucketLifecycle":              {touch: on(bucket), access: Write, when: expires},
@@ -144,8 +145,8 @@ var tableData = map[string]meaning{
 	"sqs:ReceiveMessage":                        {touch: on(queue), access: ReadData},
 	"sqs:DeleteQueue":                           {touch: on(queue), undo: gone, attack: "T1485"},
 	"ecs:DeleteCluster":                         {touch: on(ecsCluster), undo: gone, attack: "T1485"},
-	"ecs:DeleteService":                         {touch: on(touch{"ECS::Service", "request.service"}, ecsCluster), undo: gone, attack: "T1489"},
-	"ecs:StopTask":                              {touch: on(touch{"ECS::Task", "request.task"}, ecsCluster), access: Write, attack: "T1489"},
+	"ecs:DeleteService":                         {touch: on(touch{"ECS::Service", "request.service"}), undo: gone, attack: "T1489"},
+	"ecs:StopTask":                              {touch: on(touch{"ECS::Task", "request.task"}), access: Write, attack: "T1489"},
 	"eks:DeleteCluster":                         {touch: on(eksCluster), undo: gone, attack: "T1485"},
 
 	"bedrock:InvokeModel":                       {touch: on(model), access: Execute, attack: "T1496.004"},

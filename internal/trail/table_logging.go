@@ -14,6 +14,7 @@ var (
 		{"request.advancedEventSelectors & !request.advancedEventSelectors[].fieldSelectors[].equals[]=Management", narrowsTrail},
 		{"request.advancedEventSelectors[].fieldSelectors[].field=readOnly,eventSource,eventName", narrowsTrail},
 		{"request.eventSelectors[].includeManagementEvents=true & request.eventSelectors[].readWriteType=All & !request.eventSelectors[].excludeManagementEventSources[]", meaning{undo: back("weakened", "")}},
+		{"request.advancedEventSelectors[].fieldSelectors[].equals[]=Management & !request.advancedEventSelectors[].fieldSelectors[].field=readOnly,eventSource,eventName", meaning{undo: back("weakened", "")}},
 		{"!request.eventSelectors[] & !request.advancedEventSelectors[]", narrowsTrail},
 	}
 	narrowsTrail = meaning{attack: "T1562.008", weak: "narrows what trail {} logs"}
@@ -24,7 +25,7 @@ var tableLogging = map[string]meaning{
 	"cloudtrail:StopLogging":                          {touch: on(trailName), access: Write, weak: "stops trail {}", attack: "T1562.008"},
 	"cloudtrail:StartLogging":                         {touch: on(trailName), access: Write, undo: back("weakened", "")},
 	"cloudtrail:DeleteTrail":                          {touch: on(trailName), undo: gone, weak: "deletes trail {}", attack: "T1562.008"},
-	"cloudtrail:CreateTrail":                          {touch: on(trailName), access: Write, expose: to("trail-delivery", "request.s3BucketName"), attack: "T1530"},
+	"cloudtrail:CreateTrail":                          {touch: on(trailName), access: Write, expose: to("trail-delivery", "request.s3BucketName")},
 	"cloudtrail:UpdateTrail":                          {touch: on(trailName), access: Write, weak: "changes trail {}: where it logs to, which regions or events, which key", attack: "T1562.008"},
 	"cloudtrail:PutEventSelectors":                    {touch: on(trailName), access: Write, when: narrowed},
 	"cloudtrail:PutInsightSelectors":                  {touch: on(touch{"CloudTrail::Trail", "request.trailName"}), access: Write, weak: "changes the Insights of trail {}", attack: "T1562.008"},

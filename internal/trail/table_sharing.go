@@ -32,10 +32,10 @@ func notShared(kind, path string) []undo {
 
 // Resources given to somebody outside, or opened to everybody; and that taken back.
 var tableSharing = map[string]meaning{
-	"ec2:ModifySnapshotAttribute":          {touch: on(snapshot), access: Share, expose: to("snapshot-share", items("request.createVolumePermission.add")...), undo: notShared("snapshot-share", "request.createVolumePermission.remove"), when: []when{{"!request.createVolumePermission.remove[]", meaning{attack: "T1537"}}}},
+	"ec2:ModifySnapshotAttribute":          {touch: on(snapshot), expose: to("snapshot-share", items("request.createVolumePermission.add")...), undo: notShared("snapshot-share", "request.createVolumePermission.remove"), when: []when{{"!request.createVolumePermission.remove[]", givenAway}, {"request.createVolumePermission.add[]", givenAway}}},
 	"ec2:ResetSnapshotAttribute":           {touch: on(snapshot), undo: back("snapshot-share", "")},
 	"ec2:DeleteSnapshot":                   {touch: on(snapshot), undo: gone, attack: "T1485 T1490"},
-	"ec2:ModifyImageAttribute":             {touch: on(anImage), access: Share, expose: to("image-share", items("request.launchPermission.add")...), undo: notShared("image-share", "request.launchPermission.remove"), when: []when{{"!request.launchPermission.remove[]", meaning{attack: "T1537"}}}},
+	"ec2:ModifyImageAttribute":             {touch: on(anImage), expose: to("image-share", items("request.launchPermission.add")...), undo: notShared("image-share", "request.launchPermission.remove"), when: []when{{"!request.launchPermission.remove[]", givenAway}, {"request.launchPermission.add[]", givenAway}}},
 	"ec2:ResetImageAttribute":              {touch: on(anImage), undo: back("image-share", "")},
 	"ec2:DeregisterImage":                  {touch: on(anImage), undo: gone, attack: "T1485"},
 	"ec2:DisableImageBlockPublicAccess":    {attack: "T1562", access: Share},
@@ -55,8 +55,8 @@ var tableSharing = map[string]meaning{
 	"ebs:ListChangedBlocks":                {touch: on(touch{"EC2::Snapshot", "request.firstSnapshotId|request.secondSnapshotId"}), access: List, attack: "T1580"},
 	"ebs:GetSnapshotBlock":                 {touch: on(snapshot), access: ReadData, attack: "T1530"},
 
-	"rds:ModifyDBSnapshotAttribute":                  {touch: on(dbSnapshot), access: Share, expose: to("snapshot-share", "request.valuesToAdd[]"), undo: back("snapshot-share", "request.valuesToRemove[]"), when: []when{{"!request.valuesToRemove[]", meaning{attack: "T1537"}}}},
-	"rds:ModifyDBClusterSnapshotAttribute":           {touch: on(dbClusterS), access: Share, expose: to("snapshot-share", "request.valuesToAdd[]"), undo: back("snapshot-share", "request.valuesToRemove[]"), when: []when{{"!request.valuesToRemove[]", meaning{attack: "T1537"}}}},
+	"rds:ModifyDBSnapshotAttribute":                  {touch: on(dbSnapshot), expose: to("snapshot-share", "request.valuesToAdd[]"), undo: back("snapshot-share", "request.valuesToRemove[]"), when: []when{{"!request.valuesToRemove[]", givenAway}, {"request.valuesToAdd[]", givenAway}}},
+	"rds:ModifyDBClusterSnapshotAttribute":           {touch: on(dbClusterS), expose: to("snapshot-share", "request.valuesToAdd[]"), undo: back("snapshot-share", "request.valuesToRemove[]"), when: []when{{"!request.valuesToRemove[]", givenAway}, {"request.valuesToAdd[]", givenAway}}},
 	"rds:CreateDBSnapshot":                           {touch: on(dbInstance), access: ReadData, attack: "T1578.001"},
 	"rds:CreateDBClusterSnapshot":                    {touch: on(dbCluster), access: ReadData, attack: "T1578.001"},
 	"rds:CopyDBSnapshot":                             {touch: on(touch{"RDS::DBSnapshot", "request.sourceDBSnapshotIdentifier"}), access: ReadData, attack: "T1578.001 T1537"},
@@ -78,7 +78,7 @@ var tableSharing = map[string]meaning{
 
 	"s3:PutBucketPolicy":                 {touch: on(bucket), access: Share, expose: byPolicy("bucket-policy", "request.bucketPolicy|request.policy"), attack: "T1098 T1537"},
 	"s3:DeleteBucketPolicy":              {touch: on(bucket), undo: back("bucket-policy", ""), attack: "T1098"},
-	"s3:PutBucketAcl":                    {touch: on(bucket), access: Share, expose: to("bucket-acl", grantsOfACL...), attack: "T1098 T1537", when: []when{{"request.x-amz-acl=private", meaning{undo: back("bucket-acl", "")}}}},
+	"s3:PutBucketAcl":                    {touch: on(bucket), expose: to("bucket-acl", grantsOfACL...), when: []when{{"!request.x-amz-acl=private", meaning{access: Share, attack: "T1098 T1537"}}, {"request.x-amz-acl=private", meaning{undo: back("bucket-acl", "")}}}},
 	"s3:PutObjectAcl":                    {touch: on(bucket, object), access: Share, expose: to("object-acl", grantsOfACL...), attack: "T1098 T1537"},
 	"s3:CreateBucket":                    {touch: on(bucket), expose: to("bucket-acl", grantsOfACL...)},
 	"s3:PutBucketOwnershipControls":      {touch: on(bucket), attack: "T1098"},
@@ -89,7 +89,7 @@ var tableSharing = map[string]meaning{
 	"s3:PutBucketReplication":            {touch: on(bucket), access: Share, expose: to("replication", "request.ReplicationConfiguration.Rule[].Destination.Account|request.ReplicationConfiguration.Rule[].Destination.Bucket"), attack: "T1537"},
 	"s3:DeleteBucketReplication":         {touch: on(bucket), undo: back("replication", ""), attack: "T1490"},
 	"s3:PutBucketWebsite":                {touch: on(bucket), access: Share, attack: "T1537"},
-	"s3:DeleteBucketWebsite":             {touch: on(bucket)},
+	"s3:DeleteBucketWebsite":             {touch: on(bucket), access: Write},
 	"s3:PutBucketCors":                   {touch: on(bucket), attack: "T1098"},
 	"s3:PutBucketNotification":           {touch: on(bucket), attack: "T1546"},
 	"s3:PutBucketInventoryConfiguration": {touch: on(bucket), expose: to("inventory", "request.InventoryConfiguration.Destination.S3BucketDestination.AccountId|request.InventoryConfiguration.Destination.S3BucketDestination.Bucket"), attack: "T1619"},
@@ -188,7 +188,7 @@ var tableSharing = map[string]meaning{
 	"ec2:CreateSecurityGroup":                   {touch: on(touch{"EC2::SecurityGroup", "response.groupId"}), attack: "T1562.007"},
 	"ec2:CreateNetworkAclEntry":                 {touch: on(networkACL), when: opensACL, attack: "T1562.007"},
 	"ec2:ReplaceNetworkAclEntry":                {touch: on(networkACL), when: opensACL, attack: "T1562.007"},
-	"ec2:DeleteNetworkAclEntry":                 {touch: on(networkACL), attack: "T1562.007"},
+	"ec2:DeleteNetworkAclEntry":                 {touch: on(networkACL), access: Write, attack: "T1562.007"},
 	"ec2:DeleteNetworkAcl":                      {touch: on(networkACL), attack: "T1562.007"},
 	"ec2:CreateNetworkAcl":                      {touch: on(touch{"EC2::NetworkAcl", "response.networkAcl.networkAclId"}), attack: "T1562.007"},
 	"ec2:AttachInternetGateway":                 {touch: on(touch{"EC2::VPC", "request.vpcId"}), attack: "T1562.007"},
@@ -218,6 +218,9 @@ var tableSharing = map[string]meaning{
 	"lightsail:OpenInstancePublicPorts":         {touch: on(touch{"Lightsail::Instance", "request.instanceName"}), access: Share, expose: toPublic("security-group", "request.portInfo.cidrs[]|*"), attack: "T1562.007"},
 	"lightsail:PutInstancePublicPorts":          {touch: on(touch{"Lightsail::Instance", "request.instanceName"}), access: Share, expose: toPublic("security-group", "request.portInfos[].cidrs[]|*"), attack: "T1562.007"},
 }
+
+// givenAway: a list of who may use something got longer.
+var givenAway = meaning{access: Share, attack: "T1537"}
 
 // openedUp: a block of public access that blocks less than all of it.
 const openedUp = "request.PublicAccessBlockConfiguration.*=false"
