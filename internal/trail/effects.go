@@ -250,7 +250,7 @@ func moments(s string) time.Time {
 
 func (r reader) grants(g *grant) []Grant {
 	over := r.touches([]touch{g.of}, "")
-	if len(over) == 0 && g.of == aUser && r.e.Identity.Type == "IAMUser" && !r.e.unknown("request") && r.e.Outcome == Success {
+	if len(over) == 0 && g.of == aUser && r.e.Identity.Type == "IAMUser" && !r.e.untold("request") && r.e.Outcome == Success {
 		over = []Touch{r.e.touchOf(aUser.kind, r.e.Identity.ARN, "")} // IAM takes the caller's own user where none is named
 	}
 	one := Grant{Kind: g.kind, Rule: g.rule, Confidence: g.sure, What: r.e.str(g.what)}
@@ -282,7 +282,7 @@ func (r reader) undoes(u undo, named []Touch) []Undo {
 	switch {
 	case u.of == "" && len(named) > 0:
 		ids = []string{named[0].ID}
-	case u.of == "" && u.rule != "" && !r.e.unknown("request"):
+	case u.of == "" && u.rule != "" && !r.e.untold("request"):
 		ids = []string{r.e.anyOfIt()[0].ID}
 	}
 	whats := []string{""}

@@ -9,9 +9,12 @@ import (
 // hidden is what CloudTrail writes in place of what it keeps secret.
 const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
-// unknown says that the record does not tell what is in its request or response: the record was unreadable, or that
+// unknown says that the record does not tell all of what was asked for.
+func (e *Event) unknown() bool { return e.Omitted || e.Hidden || e.Unread != "" }
+
+// untold says that the record does not tell what is in its request or response: the record was unreadable, or that
 // part was left out as too large or hidden as a whole.
-func (e *Event) unknown(part string) bool {
+func (e *Event) untold(part string) bool {
 	m := e.Request
 	if part == "response" {
 		m = e.Response
@@ -197,7 +200,7 @@ func (e *Event) holds(conditions string) bool {
 
 func (e *Event) holdsOne(c string) bool {
 	c, negated := strings.CutPrefix(c, "!")
-	if part, _, _ := strings.Cut(c, "."); (part == "request" || part == "response") && e.unknown(part) {
+	if part, _, _ := strings.Cut(c, "."); (part == "request" || part == "response") && e.untold(part) {
 		return true
 	}
 	i := strings.IndexAny(c, "=~@")
