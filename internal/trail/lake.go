@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -63,7 +65,7 @@ func structPath(path string) string {
 func (s *sink) lakeObject(offset int64, raw []byte) error {
 	m, err := strictMap(raw)
 	if err != nil {
-		s.trouble(offset, problemKind(err), "row: "+err.Error())
+		s.refuse(offset, problemKind(err), "row: "+err.Error(), raw)
 		return nil
 	}
 	return s.lakeMap(offset, m)
@@ -72,21 +74,24 @@ func (s *sink) lakeObject(offset int64, raw []byte) error {
 // lakeRow takes a row as GetQueryResults gives it: an array of objects of one column each.
 func (s *sink) lakeRow(offset int64, raw []byte) error {
 	if err := checkStrict(raw); err != nil {
-		s.trouble(offset, problemKind(err), "row: "+err.Error())
+		s.refuse(offset, problemKind(err), "row: "+err.Error(), raw)
 		return nil
 	}
 	var cells []map[string]any
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	if err := d.Decode(&cells); err != nil {
-		s.trouble(offset, "bad-record", "row: "+err.Error())
+		s.refuse(offset, "bad-record", "row: "+err.Error(), raw)
 		return nil
 	}
 	row := map[string]any{}
 	for _, c := range cells {
+		if name, ok := c["field"].(string); ok && len(c) == 2 { // Logs Insights: {"field":"@message","value":"…"}
+			c = map[string]any{name: c["value"]}
+		}
 		for k, v := range c {
 			if _, twice := row[k]; twice {
-				s.trouble(offset, "duplicate-name", fmt.Sprintf("row: column %q twice", k))
+				s.refuse(offset, "duplicate-name", fmt.Sprintf("row: column %q twice", clip(k)), raw)
 				return nil
 			}
 			row[k] = v
@@ -98,8 +103,9 @@ func (s *sink) lakeRow(offset int64, raw []byte) error {
 // lakeMap makes a record of a row's columns: of eventData, where it holds the whole record, else of each.
 func (s *sink) lakeMap(offset int64, row map[string]any) error {
 	s.saw(shapeLake)
-	for name, v := range row {
-		inner, ok := v.(string)
+	names := slices.Sorted(maps.Keys(row)) // of two columns for one member the first counts, whatever the map's order
+	for _, name := range names {
+		inner, ok := row[name].(string)
 		if !ok || !wholeRecord[strings.ToLower(name)] {
 			continue
 		}
@@ -108,12 +114,12 @@ func (s *sink) lakeMap(offset int64, row map[string]any) error {
 		}
 	}
 	rec := map[string]any{}
-	for name, v := range row {
+	for _, name := range names {
 		member := column(name)
 		if member == "" {
 			continue
 		}
-		v = parsed(member, v)
+		v := parsed(member, row[name])
 		if t, ok := v.(string); ok && jsonMembers[member] {
 			var sure bool
 			if v, sure = structText(t); v == nil {
@@ -159,7 +165,8 @@ func renamed(v any, depth int) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for name, inner := range v {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inner := v[name]
 			if known, ok := structFields[strings.ToLower(name)]; ok {
 				name = known
 			}
@@ -291,7 +298,7 @@ func isCSV(head []byte) bool {
 		return false
 	}
 	cells, err := (&csvReader{in: newWalker(bytes.NewReader(line))}).row()
-	if err != nil {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false
 	}
 	n := 0
@@ -322,7 +329,10 @@ func readCSV(w *walker, s *sink) error {
 		}
 		if errors.Is(err, errCSV) {
 			s.trouble(start, "too-large", err.Error())
-			return nil
+			if err := w.resync(start); err != nil {
+				return ended(err)
+			}
+			continue
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err

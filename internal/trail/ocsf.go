@@ -50,7 +50,7 @@ var ocsfFields = []struct {
 func (s *sink) ocsf(offset int64, raw []byte) error {
 	m, err := strictMap(raw)
 	if err != nil {
-		s.trouble(offset, problemKind(err), "OCSF event: "+err.Error())
+		s.refuse(offset, problemKind(err), "OCSF event: "+err.Error(), raw)
 		return nil
 	}
 	return s.ocsfMap(offset, m)
@@ -80,7 +80,7 @@ func (s *sink) send(offset int64, rec map[string]any) error {
 		s.trouble(offset, "too-large", "a record that is too large once put together")
 		return nil
 	}
-	return s.record(offset, raw)
+	return s.hand(offset, raw)
 }
 
 func recordOfOCSF(m map[string]any) (map[string]any, error) {

@@ -42,20 +42,19 @@ type parquetReader struct {
 // The offsets handed to s are row numbers, from 0: rows have no place of their own in a file of columns. An error is
 // one of s.record; what cannot be understood is a problem. At most some 300 MiB are held, of ordinary files a few.
 //
-// To call it: where isParquet of a file's first bytes, stored as they are (Parquet compresses within itself), and an
-// io.ReaderAt with the size is at hand (os.File, bytes.Reader). For a stream see bufferParquet.
+// It is for a file at hand as io.ReaderAt (os.File, bytes.Reader) with its size, whose first bytes as stored are those
+// that isParquet knows. What comes as a stream readShapes reads as well, and gives the same offsets.
 func readParquet(r io.ReaderAt, size int64, s *sink) error {
 	defer s.done()
 	p := &parquetReader{r: r, size: size, sink: s, work: 64<<20 + 512*size}
+	s.head = []byte(parquetMagic)
 	meta, err := p.footer()
 	if err != nil {
-		s.trouble(0, "unreadable", "Parquet: "+err.Error())
-		return nil
+		return s.noParquet(err)
 	}
 	root, err := parquetSchema(meta.list(2))
 	if err != nil {
-		s.trouble(0, "unreadable", "Parquet schema: "+err.Error())
-		return nil
+		return s.noParquet(err)
 	}
 	if p.take = p.rowsOf(root); p.take == nil {
 		s.notOurs(0)
@@ -80,16 +79,29 @@ func readParquet(r io.ReaderAt, size int64, s *sink) error {
 	return nil
 }
 
+// noParquet names a file that begins as Parquet does and can be read no further. It may well hold a log.
+func (s *sink) noParquet(err error) error {
+	s.saw(shapeOCSF)
+	kind := "unreadable"
+	var bad parquetError
+	if errors.As(err, &bad) {
+		kind = bad.kind
+	}
+	s.trouble(0, kind, "Parquet: "+err.Error())
+	return nil
+}
+
 // bufferParquet reads a Parquet file that comes as a stream (an S3 object) whole, since its table of contents is at
-// the end. Security Lake keeps its objects under 256 MB; more than 512 MiB is named and left.
+// the end. What is larger than most is named and left: several files are read side by side.
 func bufferParquet(r io.Reader, s *sink) error {
-	const most = 512 << 20
+	const most = 256 << 20
 	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err != nil {
 		return err
 	}
 	if len(data) > most {
-		s.trouble(0, "too-large", fmt.Sprintf("a Parquet file of more than %d MiB that cannot be read in place: copy it to a disk first", most>>20))
+		s.saw(shapeOCSF)
+		s.trouble(0, "too-large", fmt.Sprintf("a Parquet file of more than %d MiB that cannot be read in place: copy it to a disk, as it is", most>>20))
 		s.done()
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -33,17 +35,32 @@ type sink struct {
 	record  func(offset int64, record []byte) error
 	digest  func(offset int64, raw []byte) // a whole digest file; may be nil
 	problem func(offset int64, kind, detail string)
+	unread  func(offset int64, why string, raw []byte) // bytes that hold a record, surely or likely, and cannot be read; may be nil
+	stored  func() int64                               // bytes read so far of a file that is compressed; may be nil
 
 	shape   string // the first shape seen
+	found   int    // records and digests handed on
 	foreign int    // values that are JSON and no CloudTrail
 	where   int64  // offset of the first of them
 	named   map[string]int
+	early   []Problem // of before the first shape was seen: of a file that is no log they all say the same
+	head    []byte    // how the file begins
 }
 
 func (s *sink) saw(shape string) {
 	if s.shape == "" || s.shape == shapeForeign {
 		s.shape = shape
 	}
+	for _, p := range s.early {
+		s.problem(p.Offset, p.Kind, p.Detail)
+	}
+	s.early = nil
+}
+
+// hand hands a record on.
+func (s *sink) hand(offset int64, raw []byte) error {
+	s.found++
+	return s.record(offset, raw)
 }
 
 // trouble names a problem; of one kind the first few in a file, since a file of rubbish says the same a million times.
@@ -51,35 +68,114 @@ func (s *sink) trouble(offset int64, kind, detail string) {
 	if s.named == nil {
 		s.named = map[string]int{}
 	}
-	if s.named[kind]++; s.named[kind] <= maxForeignRun {
-		s.problem(offset, kind, detail)
+	if s.named[kind]++; s.named[kind] > maxForeignRun {
+		return
+	}
+	if s.shape == "" {
+		s.early = append(s.early, Problem{Offset: offset, Kind: kind, Detail: detail})
+		return
+	}
+	s.problem(offset, kind, detail)
+}
+
+// refuse names bytes that cannot be read and keeps them.
+func (s *sink) refuse(offset int64, kind, detail string, raw []byte) {
+	s.trouble(offset, kind, detail)
+	if s.unread != nil {
+		s.unread(offset, detail, raw)
 	}
 }
 
 // done names what is still unnamed, at the end of a file.
 func (s *sink) done() {
-	for kind, n := range s.named {
-		if n > maxForeignRun {
+	if s.shape == "" {
+		s.unrecognised()
+		return
+	}
+	for _, kind := range slices.Sorted(maps.Keys(s.named)) {
+		if n := s.named[kind]; n > maxForeignRun {
 			s.problem(0, kind, fmt.Sprintf("%d more of this kind in this file", n-maxForeignRun))
 		}
 	}
-	if s.foreign > 0 && s.shape != "" && s.shape != shapeForeign {
+	if s.foreign > 0 {
 		s.problem(s.where, "not-a-record", fmt.Sprintf("%d JSON values that are no CloudTrail record", s.foreign))
-	}
-	if s.shape == "" {
-		s.shape = shapeForeign
 	}
 }
 
-// readShapes reads a decompressed file of any shape but Parquet and names the shape in s. The error is s.record's or
-// the reader's; what cannot be understood is a problem. It holds one record at a time.
-func readShapes(r io.Reader, s *sink) error {
-	w := newWalker(r)
-	defer s.done()
-	if isCSV(w.peek(4096)) {
-		return readCSV(w, s)
+// unrecognised says of a file without a record what it is, in one line. What begins as JSON and breaks off may have
+// been a log: of that, a line for each kind of fault.
+func (s *sink) unrecognised() {
+	s.shape = shapeForeign
+	what, sure := "no CloudTrail record in it", false
+	if s.head != nil {
+		what, sure = kindOfFile(s.head, s.foreign)
 	}
-	return w.all(s, 0, -1)
+	told := map[string]bool{"junk": true}
+	for _, p := range s.early {
+		if told[p.Kind] || sure {
+			continue
+		}
+		told[p.Kind] = true
+		if n := s.named[p.Kind] - 1; n > 0 {
+			p.Detail += fmt.Sprintf("; and %d more of this kind in this file", n)
+		}
+		s.problem(p.Offset, p.Kind, p.Detail)
+	}
+	if len(told) == 1 {
+		s.problem(0, "not-a-log", what)
+	}
+	s.early = nil
+}
+
+// readShapes reads a decompressed file of any shape and names the shape in s. The error is s.record's or the reader's;
+// what cannot be understood is a problem. It holds one record at a time; of Parquet the whole file, so that what can
+// be read in place goes to readParquet instead.
+func readShapes(r io.Reader, s *sink) error {
+	p := &patience{r: r, s: s}
+	w := newWalker(utf8Of(p))
+	s.head = append([]byte{}, w.peek(512)...)
+	if isParquet(s.head) {
+		return bufferParquet(w.in, s)
+	}
+	defer s.done()
+	read := func() error { return w.all(s, 0, -1) }
+	if isCSV(w.peek(4096)) {
+		read = func() error { return readCSV(w, s) }
+	}
+	err := read()
+	if errors.Is(err, errBarren) {
+		s.trouble(w.at, "too-large", fmt.Sprintf("%d MiB unpacked of %d bytes, without a record in the last %d MiB: the rest is not read", p.n>>20, s.stored(), (p.n-p.since)>>20))
+		return nil
+	}
+	return err
+}
+
+// patience reads a compressed file until it has unpacked, since the last record, more than any log does: a bomb of a
+// few KiB holds gigabytes.
+type patience struct {
+	r        io.Reader
+	s        *sink
+	n, since int64
+	found    int
+}
+
+const (
+	barrenSize  = 64 << 20
+	barrenRatio = 64 // of unpacked to stored; logs reach 20 to 50
+)
+
+var errBarren = errors.New("no record for too long")
+
+func (p *patience) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	if p.found != p.s.found {
+		p.found, p.since = p.s.found, p.n
+	}
+	if p.s.stored != nil && p.n-p.since > barrenSize+barrenRatio*p.s.stored() {
+		return 0, errBarren
+	}
+	return n, err
 }
 
 // stamp gives the length of the time and space that CloudWatch Logs writes before a record on its line, 0 without.
@@ -101,7 +197,7 @@ func stamp(line []byte) int {
 // containers are the names whose array holds one thing an element, so that it is read an element at a time.
 var containers = map[string]bool{
 	"Records": true, "records": true, "Events": true, "events": true, "logEvents": true, "QueryResultRows": true,
-	"Messages": true, "Entries": true, "hits": true,
+	"Messages": true, "Entries": true, "hits": true, "results": true,
 }
 
 // wrappers are the names of what holds a record: as an object, as JSON in a string, or that in base64. They are tried
@@ -144,6 +240,7 @@ func (s *sink) object(offset int64, raw []byte, has map[string]bool, level int) 
 	switch {
 	case has["digestS3Object"] && !has["eventName"]:
 		s.saw(shapeDigest)
+		s.found++
 		if s.digest != nil {
 			s.digest(offset, raw)
 		}
@@ -153,7 +250,7 @@ func (s *sink) object(offset int64, raw []byte, has map[string]bool, level int) 
 	case has["eventID"] && (has["eventName"] || has["eventSource"] || has["insightDetails"] || has["eventVersion"]),
 		has["eventName"] && has["eventSource"], has["eventVersion"] && has["insightDetails"]:
 		s.saw(shapeRecords)
-		return s.record(offset, raw)
+		return s.hand(offset, raw)
 	case has["eventid"] && has["eventname"], has["eventname"] && has["eventsource"]:
 		return s.lakeObject(offset, raw)
 	}
@@ -180,7 +277,7 @@ func (s *sink) unwrap(offset int64, raw []byte, name, shape string, level int) e
 	}
 	fields, err := strictFields(raw)
 	if err != nil {
-		s.trouble(offset, problemKind(err), "envelope: "+err.Error())
+		s.refuse(offset, problemKind(err), "envelope: "+err.Error(), raw)
 		return nil
 	}
 	inner := []byte(fields[name])
@@ -194,12 +291,12 @@ func (s *sink) unwrap(offset int64, raw []byte, name, shape string, level int) e
 		s.notOurs(offset)
 		return nil
 	}
-	before := s.foreign
+	first, before := s.shape == "", s.found
 	if err := newWalker(bytes.NewReader(inner)).all(s, level+1, offset); err != nil {
 		return err
 	}
-	if s.foreign == before && (s.shape == "" || s.shape == shapeRecords || s.shape == shapeForeign) && level == 0 {
-		s.shape = shape
+	if first && s.found > before {
+		s.shape = shape // of the outermost envelope
 	}
 	return nil
 }

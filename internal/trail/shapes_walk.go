@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"github.com/klauspost/compress/gzip"
 	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 const (
@@ -33,15 +35,28 @@ type walker struct {
 	held []byte
 	over bool // the object is longer than may be held
 	deep bool // or nested deeper than may be read
+	torn bool // something torn was left, so that brackets may close what nothing opened
+
+	back  *pushback
+	backs int
+}
+
+// A pushback is a reader that bytes can be given back to.
+type pushback struct {
+	bytes.Reader
+	r io.Reader
+}
+
+func (p *pushback) Read(b []byte) (int, error) {
+	if p.Len() > 0 {
+		return p.Reader.Read(b)
+	}
+	return p.r.Read(b)
 }
 
 func newWalker(r io.Reader) *walker {
-	w := &walker{in: bufio.NewReaderSize(r, 64<<10), fresh: true}
-	if bom, _ := w.in.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		n, _ := w.in.Discard(3)
-		w.at = int64(n)
-	}
-	return w
+	back := &pushback{r: r}
+	return &walker{in: bufio.NewReaderSize(back, 64<<10), back: back, fresh: true}
 }
 
 func (w *walker) peek(n int) []byte {
@@ -68,12 +83,39 @@ func (w *walker) next() (byte, error) {
 	return c, nil
 }
 
-func (w *walker) hold(c byte) {
-	if len(w.held) >= maxShapeRecord {
+func (w *walker) hold(b ...byte) {
+	if len(w.held)+len(b) > maxShapeRecord {
 		w.over = true
 		return
 	}
-	w.held = append(w.held, c)
+	w.held = append(w.held, b...)
+}
+
+// plain takes what is buffered of a string, up to a quote, an escape or a line break, and gives it.
+func (w *walker) plain() ([]byte, error) {
+	if _, err := w.in.Peek(1); err != nil {
+		return nil, err
+	}
+	b, _ := w.in.Peek(w.in.Buffered())
+	if i := bytes.IndexByte(b, '"'); i >= 0 {
+		b = b[:i]
+	}
+	if i := bytes.IndexByte(b, '\\'); i >= 0 {
+		b = b[:i]
+	}
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		b = b[:i]
+	}
+	if len(b) == 0 {
+		return nil, nil
+	}
+	w.at += int64(len(b))
+	w.fresh = false
+	if w.keep {
+		w.hold(b...)
+	}
+	_, err := w.in.Discard(len(b))
+	return b, err
 }
 
 // look gives the next byte that is not space, without taking it.
@@ -109,6 +151,7 @@ func (w *walker) all(s *sink, level int, base int64) error {
 		} else {
 			err = w.value(s, level, base)
 		}
+		held := w.held
 		w.drop()
 		switch {
 		case err == nil:
@@ -117,16 +160,17 @@ func (w *walker) all(s *sink, level int, base int64) error {
 			if errors.Is(err, errJunk) {
 				kind = "junk"
 			}
-			s.trouble(w.from(start, base), kind, err.Error())
+			s.refuse(w.from(start, base), kind, err.Error(), held)
+			w.torn = true
+			if w.giveBack(held) {
+				continue
+			}
 			if err := w.resync(start); err != nil {
 				return ended(err)
 			}
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case errors.Is(err, io.EOF):
 			s.trouble(w.from(start, base), "truncated", "the file ends within a value")
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return err
+			return nil
 		default:
 			return err
 		}
@@ -149,8 +193,13 @@ func (w *walker) from(at, base int64) int64 {
 
 // line takes a line that does not begin with JSON: the time before a record of a CloudWatch Logs export, or junk.
 func (w *walker) line(s *sink, c byte) error {
-	if c == ',' {
+	if c == ',' || w.torn && (c == ']' || c == '}') {
 		_, err := w.next()
+		return err
+	}
+	if c == byteOrderMark[0] && string(w.peek(3)) == byteOrderMark { // files that were put after one another have one each
+		n, err := w.in.Discard(3)
+		w.at += int64(n)
 		return err
 	}
 	if n := stamp(w.peek(64)); n > 0 {
@@ -165,12 +214,52 @@ func (w *walker) line(s *sink, c byte) error {
 	return fmt.Errorf("%w: a line begins with byte 0x%02x", errJunk, c)
 }
 
-// resync goes on with the next line; with this one where the fault was noticed at its beginning.
+// giveBack goes back to where a record begins within what was taken for a torn one: a string that is cut ends at the
+// next record's first quote. It looks back a little way only, and not for ever, or a file of nothing but tears would be
+// read many times over.
+func (w *walker) giveBack(held []byte) bool {
+	from := max(1, len(held)-4<<10)
+	i := bytes.Index(held[min(from, len(held)):], []byte(recordStart[:2]))
+	for ; i >= 0; i = bytes.Index(held[from:], []byte(recordStart[:2])) {
+		ahead := w.peek(len(recordStart))
+		if rest := string(held[from+i:]) + string(ahead); strings.HasPrefix(rest, recordStart) {
+			break
+		}
+		from += i + 1
+	}
+	if i < 0 || w.backs > 1000 {
+		return false
+	}
+	w.backs++
+	again := held[from+i:]
+	buffered, _ := w.in.Peek(w.in.Buffered())
+	ahead := append(bytes.Clone(again), buffered...)
+	if w.back.Len() > 0 {
+		rest, _ := io.ReadAll(&w.back.Reader)
+		ahead = append(ahead, rest...)
+	}
+	w.back.Reader.Reset(ahead)
+	w.in.Reset(w.back)
+	w.at -= int64(len(again))
+	w.fresh = false
+	return true
+}
+
+const byteOrderMark = "\xef\xbb\xbf"
+
+// recordStart is how CloudTrail begins a record. It cannot stand in a string, where quotes are escaped.
+const recordStart = `{"eventVersion":"`
+
+// resync goes on with the next line; with this one where the fault was noticed at its beginning. Delivery files are a
+// single line, so it goes on with the next record too, where that begins as CloudTrail's do.
 func (w *walker) resync(start int64) error {
 	if w.fresh && w.at > start {
 		return nil
 	}
 	for {
+		if w.at > start && string(w.peek(len(recordStart))) == recordStart {
+			return nil
+		}
 		c, err := w.next()
 		if err != nil || c == '\n' {
 			return err
@@ -251,6 +340,9 @@ func (w *walker) array(s *sink, level int, base int64, rows bool) error {
 			return err
 		}
 		if c == ']' {
+			if n == 0 && s.foreign == 0 {
+				s.saw(shapeRecords) // of an hour in which nothing happened
+			}
 			_, err := w.next()
 			return err
 		}
@@ -328,18 +420,19 @@ func (w *walker) object(s *sink, level int, base int64) error {
 		if c == '[' && containers[name] && !has["eventID"] && !has["class_uid"] {
 			envelope = true
 			w.drop()
-			err = w.array(s, level, base, name == "QueryResultRows")
-			w.drop()
+			err = w.array(s, level, base, name == "QueryResultRows" || name == "results")
 		} else if c == '{' && name == "hits" {
 			envelope = true
 			w.drop()
 			err = w.value(s, level+1, base)
-			w.drop()
 		} else {
 			err = w.skip()
 		}
 		if err != nil {
-			return err
+			return err // with what is held of the innermost
+		}
+		if envelope {
+			w.drop()
 		}
 	}
 }
@@ -354,9 +447,9 @@ func (w *walker) name() (string, error) {
 		return "", fmt.Errorf("%w: 0x%02x where a name is expected", errSyntax, c)
 	}
 	var short []byte
-	if err := w.str(func(c byte) {
+	if err := w.str(func(b []byte) {
 		if len(short) < 64 {
-			short = append(short, c)
+			short = append(short, b[:min(len(b), 64)]...)
 		}
 	}); err != nil {
 		return "", err
@@ -371,33 +464,35 @@ func (w *walker) name() (string, error) {
 	return string(short), err
 }
 
-// str reads a string with its quotes.
-func (w *walker) str(each func(byte)) error {
+// str reads a string with its quotes, and tells each what stands between escapes. Control bytes are left to who reads
+// the record; a line break is the end of a line that is torn.
+func (w *walker) str(each func([]byte)) error {
 	if _, err := w.next(); err != nil {
 		return err
 	}
 	for {
-		b, err := w.in.Peek(1)
+		b, err := w.plain()
 		if err != nil {
 			return err
-		}
-		if b[0] < 0x20 {
-			return fmt.Errorf("%w: control byte 0x%02x in a string", errSyntax, b[0])
-		}
-		c, err := w.next()
-		if err != nil {
-			return err
-		}
-		switch c {
-		case '"':
-			return nil
-		case '\\':
-			if _, err := w.next(); err != nil {
-				return err
-			}
 		}
 		if each != nil {
-			each(c)
+			each(b)
+		}
+		if len(b) > 0 {
+			continue
+		}
+		if b := w.peek(1); len(b) == 1 && b[0] == '\n' {
+			return fmt.Errorf("%w: a line ends within a string", errSyntax)
+		}
+		c, err := w.next()
+		if err != nil || c == '"' {
+			return err
+		}
+		if each != nil {
+			each([]byte{c})
+		}
+		if _, err := w.next(); err != nil { // what is escaped
+			return err
 		}
 	}
 }
@@ -505,8 +600,9 @@ func gunzipped(data []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	out, err := io.ReadAll(io.LimitReader(z, maxShapeRecord+1))
-	if err != nil || len(out) > maxShapeRecord {
+	most := int64(min(maxShapeRecord, 256<<10+100*len(data))) // Logs packs some tens of records so; more is a bomb
+	out, err := io.ReadAll(io.LimitReader(z, most+1))
+	if err != nil || int64(len(out)) > most {
 		return nil
 	}
 	return out
