@@ -84,6 +84,24 @@ func (s *source) workers() int {
 	return 0
 }
 
+// readKeys reads files with what aws cloudtrail list-public-keys printed.
+func readKeys(names []string) ([]trail.PublicKey, error) {
+	var keys []trail.PublicKey
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("open the public keys: %w", err)
+		}
+		found, err := trail.PublicKeysFrom(f)
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("%s is not what aws cloudtrail list-public-keys prints: %w", name, err)
+		}
+		keys = append(keys, found...)
+	}
+	return keys, nil
+}
+
 // readLogs reads files with a bar.
 func (a *app) readLogs(ctx context.Context, files []trail.File, o trail.Options) (*trail.Corpus, error) {
 	boundMemory()

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestBar: nothing of what is quick; where there is no terminal a line now and then, and nothing is written over.
+func TestBar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		b := newBar(&out, 100, 1000)
+		for i := range 60 { // a minute and a half
+			b.at(i, int64(10*i), 1000*i)
+			time.Sleep(1500 * time.Millisecond)
+		}
+		b.end()
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) < 5 || len(lines) > 10 {
+			t.Errorf("%d lines in 90 seconds:\n%s", len(lines), out.String())
+		}
+		if strings.ContainsAny(out.String(), "\r\x1b") {
+			t.Errorf("written over: %q", out.String())
+		}
+		if want := "reading  [########................]  37%   370 B of 1.0 KB   37,000 events   1m35s left"; !strings.Contains(out.String(), want) {
+			t.Errorf("there is no line %q:\n%s", want, out.String())
+		}
+
+		out.Reset()
+		quick := newBar(&out, 1, 10)
+		quick.at(1, 10, 1)
+		quick.end()
+		if out.Len() != 0 {
+			t.Errorf("a bar for what took no time: %q", out.String())
+		}
+	})
+}
+
+// TestBarAtATerminal writes over its own line and leaves none of it.
+func TestBarAtATerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		b := newBar(&out, 100, 0)
+		b.live = true
+		time.Sleep(3 * time.Second)
+		b.at(1, 1, 1_000_000)
+		time.Sleep(time.Second)
+		b.at(2, 2, 1)
+		b.end()
+		screen := ""
+		for _, part := range strings.Split(out.String(), "\r") {
+			screen = part + screen[min(len(part), len(screen)):]
+		}
+		if strings.TrimSpace(screen) != "" {
+			t.Errorf("the bar leaves %q", screen)
+		}
+		if strings.Contains(out.String(), "\n") {
+			t.Errorf("the bar goes to a new line: %q", out.String())
+		}
+	})
+}
