@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -205,4 +206,56 @@ func largeLog(tb testing.TB) (*world, []File) {
 	}
 	w := newWorld(generated{Seed: 3, Files: 2000, Events: 5_000_000})
 	return w, onDisk(tb, w)
+}
+
+// BenchmarkIndexSecondQuestion opens an index of 5,000,000 events and asks about the intruder's key: what everybody
+// waits for who has asked before. The index is made once, beside the log.
+func BenchmarkIndexSecondQuestion(b *testing.B) {
+	w, files := largeLog(b)
+	dir := writtenIndex(b, files, strings.TrimSuffix(files[0].Name, w.fileName(0))+"index", Options{})
+	var took []time.Duration
+	events, listed := 0, 0
+	for b.Loop() {
+		start := time.Now()
+		c, err := OpenIndex(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		d, err := Find(context.Background(), c, keyQuestion(w.key))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := json.Marshal(d); err != nil {
+			b.Fatal(err)
+		}
+		events, listed = c.Len(), len(d.Events)
+		if err := c.Close(); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	b.ReportMetric(median(took).Seconds(), "s/question")
+	b.ReportMetric(float64(events), "events")
+	b.ReportMetric(float64(listed), "listed")
+}
+
+// writtenIndex makes the index where it is not there yet.
+func writtenIndex(tb testing.TB, files []File, dir string, opts Options) string {
+	tb.Helper()
+	if _, err := os.Stat(filepath.Join(dir, "index.json")); err == nil {
+		return dir
+	}
+	x, err := CreateIndex(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	opts.Raw = x
+	c, err := Read(context.Background(), files, opts)
+	if err == nil {
+		err = x.Finish(c)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dir
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -120,9 +121,9 @@ func zipped(t *testing.T, b []byte, level int) []byte {
 	return out.Bytes()
 }
 
-// recut puts the records into other files: of other number and size, in another order, some twice, written and
-// compressed in every way, with names that say nothing or lie.
-func recut(t *testing.T, r *rand.Rand, records [][]byte) []File {
+// recut puts the records into other files: of other number and size, in another order, some twice, written in one of
+// the ways given and compressed in every way, with names that say nothing or lie.
+func recut(t *testing.T, r *rand.Rand, records [][]byte, ways []func([][]byte) []byte) []File {
 	t.Helper()
 	all := slices.Clone(records)
 	for range len(all) / 4 {
@@ -133,7 +134,7 @@ func recut(t *testing.T, r *rand.Rand, records [][]byte) []File {
 	most := 1 + r.IntN(len(all))
 	for len(all) > 0 {
 		n := min(len(all), 1+r.IntN(most))
-		text := asText[r.IntN(len(asText))](all[:n])
+		text := ways[r.IntN(len(ways))](all[:n])
 		if text == nil {
 			t.Fatal("records that are no JSON")
 		}
@@ -175,8 +176,15 @@ var keeps = []func(*Identity, string, string) bool{
 func checkSame(t *testing.T, r *rand.Rand, times int, q Question, want []byte, records [][]byte) {
 	t.Helper()
 	for n := range times {
-		files := recut(t, r, records)
-		c, err := Read(context.Background(), files, Options{Workers: 1 + r.IntN(8), Keep: keeps[r.IntN(len(keeps))], KeepSize: []int{0, 1, 4096}[r.IntN(3)]})
+		files := recut(t, r, records, asText)
+		opts := Options{Workers: 1 + r.IntN(8), Keep: keeps[r.IntN(len(keeps))], KeepSize: []int{0, 1, 4096}[r.IntN(3)]}
+		if n%2 == 1 {
+			if got := printed(t, throughIndex(t, files, opts), q); !bytes.Equal(got, want) {
+				t.Fatalf("cut %d into %d files, through an index: %s", n, len(files), firstDifference(string(want), string(got)))
+			}
+			continue
+		}
+		c, err := Read(context.Background(), files, opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,6 +195,17 @@ func checkSame(t *testing.T, r *rand.Rand, times int, q Question, want []byte, r
 			t.Fatalf("cut %d into %d files: %s", n, len(files), firstDifference(string(want), string(got)))
 		}
 	}
+}
+
+// throughIndex makes an index of files and opens it.
+func throughIndex(tb testing.TB, files []File, opts Options) *Corpus {
+	tb.Helper()
+	c, err := OpenIndex(writtenIndex(tb, files, filepath.Join(tb.TempDir(), "index"), opts))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func firstDifference(want, got string) string {
@@ -253,4 +272,25 @@ func stratusKeys(t *testing.T, files []File) []string {
 		}
 	}
 	return keys
+}
+
+// What is delivered late or another day lies in a file of another time: the answer is that of punctual delivery.
+func TestLateDelivery(t *testing.T) {
+	w := newWorld(generated{Seed: 6, Files: 16, Events: 400})
+	q := Question{Seeds: []Seed{{Kind: "access-key", Value: w.key, From: w.stolen}}}
+	want := printed(t, corpusOf(t, w.memory()...), q)
+	records := recordsOf(t, w.memory())
+	var punctual, late [][]byte
+	for i, b := range records {
+		if i%3 == 0 {
+			late = append(late, b)
+			continue
+		}
+		punctual = append(punctual, b)
+	}
+	early := asText[0](late)
+	got := printed(t, corpusOf(t, fileOf("2024/first.json", string(early)), fileOf("2026/last.json", string(asText[2](punctual)))), q)
+	if !bytes.Equal(got, want) {
+		t.Error(firstDifference(string(want), string(got)))
+	}
 }
