@@ -63,7 +63,7 @@ func (a actions) add(c Containment) {
 // listContainment lists what is still to be done: of what lives, to whom, and with which command.
 func (s *search) listContainment(d *Document) {
 	all := actions{}
-	end := s.lastSeen()
+	end := stampOf(s.last) // what ended before the log did is over
 	for i := range d.Identities {
 		n := &d.Identities[i]
 		over := n.LiveUntil != untilRevoked && n.LiveUntil != "" && n.LiveUntil < end
@@ -94,15 +94,6 @@ func (s *search) listContainment(d *Document) {
 		d.Contain = append(d.Contain, *c)
 	}
 	slices.SortStableFunc(d.Contain, func(a, b Containment) int { return cmp.Compare(containOrder[a.Do], containOrder[b.Do]) })
-}
-
-// lastSeen is the last moment of the log: what ended before it is over.
-func (s *search) lastSeen() string {
-	last := uint32(0)
-	for i := range s.c.Len() {
-		last = max(last, s.c.Row(i).Time)
-	}
-	return stampOf(last)
 }
 
 // planOf gives the command for a resource of a type.

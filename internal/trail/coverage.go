@@ -17,12 +17,11 @@ var neverLogged = []string{
 	"DNS lookups and network connections within a VPC",
 }
 
-// CoverageOf says what c can tell and what it cannot, in q's window. An hour with an event of its kind was logged. An
-// hour without one was logged where a trail is known to have selected such events; it is a gap where the trail is known
-// to have stood still; else it is unknown, since nothing in a log tells a quiet hour from one that was not logged.
-func CoverageOf(ctx context.Context, c *Corpus, q Question) (Coverage, error) {
+// coverage says what the log can tell and what it cannot. An hour with an event of its kind was logged. An hour without
+// one was logged where a trail is known to have selected such events; it is a gap where the trail is known to have stood
+// still; else it is unknown, since nothing in a log tells a quiet hour from one that was not logged.
+func coverage(ctx context.Context, c *Corpus, l *ledger) (Coverage, error) {
 	cover := Coverage{Cells: []CoverageCell{}, Gaps: []CoverageGap{}, Never: neverLogged, Claims: []string{}}
-	l := newLedger(c, seconds(q.Since, 0), seconds(q.Until, forever))
 	if l.first > l.last {
 		cover.Claims = append(cover.Claims, "the log holds no event in this window: nothing can be said of it")
 		return cover, nil
@@ -32,12 +31,12 @@ func CoverageOf(ctx context.Context, c *Corpus, q Question) (Coverage, error) {
 		return cover, err
 	}
 	cover.Gaps = append(cover.Gaps, gaps...)
-	for i, cell := range l.cells() {
+	for i, of := range l.cells() {
 		if i >= maxPlaces {
 			cover.Claims = append(cover.Claims, fmt.Sprintf("more than %d combinations of account, region and kind of event: the rest are not listed", maxPlaces))
 			break
 		}
-		cover.Cells = append(cover.Cells, cell.runs(l.first, l.last, spans)...)
+		cover.Cells = append(cover.Cells, of.runs(l.first, l.last, spans)...)
 	}
 	cover.Claims = append(cover.Claims, claims(cover.Cells, l)...)
 	return cover, nil
@@ -55,6 +54,7 @@ type ledger struct {
 	first, last uint32 // hours since 1970
 	count       tally
 	class       []string // categories by number
+	of          []uint64 // by kind: its category's number, where the tally's key has it
 	trails      []int    // rows that changed what is logged
 }
 
@@ -106,29 +106,18 @@ const (
 	maxClasses = 1<<classBits - 1
 )
 
-func newLedger(c *Corpus, since, until uint32) *ledger {
-	l := &ledger{c: c, first: forever}
-	var classes []uint64 // by kind: its category's number + 1
-	trails := &memo{ask: func(n uint32) bool { return changesTrail(c.Kind(n)) }}
-	for i := range c.Len() {
-		r := c.Row(i)
-		if r.Time < since || r.Time > until {
-			continue
-		}
-		for int(r.Kind) >= len(classes) {
-			classes = append(classes, 0)
-		}
-		if classes[r.Kind] == 0 {
-			classes[r.Kind] = l.number(category(c.Kind(r.Kind))) + 1
-		}
-		hour := r.Time / 3600
-		l.first, l.last = min(l.first, hour), max(l.last, hour)
-		l.count.add(uint64(r.Place)<<(hourBits+classBits) | (classes[r.Kind]-1)<<hourBits | uint64(hour))
-		if trails.is(r.Kind) && r.Outcome() == Success && len(l.trails) < maxTrails {
-			l.trails = append(l.trails, i)
-		}
+func newLedger(c *Corpus) *ledger {
+	l := &ledger{c: c, first: forever, of: make([]uint64, c.Kinds())}
+	for n := range l.of {
+		l.of[n] = l.number(category(c.Kind(uint32(n)))) << hourBits
 	}
 	return l
+}
+
+func (l *ledger) add(r *Row) {
+	hour := r.Time / 3600
+	l.first, l.last = min(l.first, hour), max(l.last, hour)
+	l.count.add(uint64(r.Place)<<(hourBits+classBits) | l.of[r.Kind] | uint64(hour))
 }
 
 // number of a category.

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +22,6 @@ func Find(ctx context.Context, c *Corpus, q Question) (*Document, error) {
 	for i := range q.Seeds {
 		s.seed(&q.Seeds[i])
 	}
-	s.switching = s.switched()
 	for len(s.queue) > 0 {
 		if err := s.round(ctx); err != nil {
 			return nil, fmt.Errorf("following what the intruder did: %w", err)
@@ -46,7 +47,11 @@ type search struct {
 	rank         []uint8         // by row: how sure its attribution is; 0: not the intruder's
 	own          map[uint32]bool // rows that are cordon's own calls
 	picked       map[string]map[uint32]bool
+	ledger       *ledger
+	last         uint32          // the log's last moment
+	joint        *rowSet         // rows that have another account's record of the same call beside them
 	switching    []int           // rows of the console's role switches
+	undoing      []uint32        // rows that may take something back
 	twins        map[string]twin // by sharedEventID: what the other account's record of a call hangs on
 	found        findings
 	notes        map[string]bool
@@ -119,8 +124,60 @@ func newSearch(c *Corpus, q Question) *search {
 	s := &search{c: c, q: q, since: seconds(q.Since, 0), until: seconds(q.Until, forever),
 		nodes: map[string]*node{}, rank: make([]uint8, c.Len()), own: map[uint32]bool{}, notes: map[string]bool{},
 		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}, made: map[string]bool{}}
-	s.g = groupsOf(c, s.since, s.until)
+	s.survey()
 	return s
+}
+
+// Marks of kinds of events that some rule looks for, wherever they are.
+const (
+	ofTrail  uint8 = 1 << iota // changes what is logged
+	ofSwitch                   // goes from one role to another in the console
+	ofUndo                     // may take back what somebody has
+)
+
+// survey goes over all rows, once: it puts them in groups, counts them for the coverage, and picks out those of which
+// the rules ask without knowing whose they are.
+func (s *search) survey() {
+	marks := make([]uint8, s.c.Kinds())
+	for n := range marks {
+		marks[n] = marksOf(s.c.Kind(uint32(n)))
+	}
+	s.ledger = newLedger(s.c)
+	s.joint = newRowSet(s.c.Len())
+	s.g = groupsOf(s.c, s.since, s.until, func(row uint32, r *Row) {
+		s.ledger.add(r)
+		s.last = max(s.last, r.Time)
+		if r.Flags&FlagShared != 0 {
+			s.joint.put(row)
+		}
+		mark := marks[r.Kind]
+		if mark == 0 || r.Outcome() != Success {
+			return
+		}
+		if mark&ofTrail != 0 && len(s.ledger.trails) < maxTrails {
+			s.ledger.trails = append(s.ledger.trails, int(row))
+		}
+		if mark&ofSwitch != 0 && len(s.switching) < maxSwitches {
+			s.switching = append(s.switching, int(row))
+		}
+		if mark&ofUndo != 0 {
+			s.undoing = append(s.undoing, row)
+		}
+	})
+}
+
+func marksOf(k Kind) uint8 {
+	var mark uint8
+	if changesTrail(k) {
+		mark |= ofTrail
+	}
+	if k.Name == "SwitchRole" && serviceName(k.Source) == "signin" {
+		mark |= ofSwitch
+	}
+	if takesBack(k) {
+		mark |= ofUndo
+	}
+	return mark
 }
 
 // forever is the end of what does not end.
@@ -333,7 +390,7 @@ func (s *search) round(ctx context.Context) error {
 		return nil
 	}
 	s.thefts()
-	return s.c.Events(ctx, s.switching, func(row int, e *Event) error {
+	return s.c.Events(ctx, s.switched(), func(row int, e *Event) error {
 		s.switches(e, row)
 		return nil
 	})
@@ -431,5 +488,19 @@ type rowSet struct {
 
 func newRowSet(n int) *rowSet { return &rowSet{bits: make([]uint64, (n+63)/64)} }
 
-func (b *rowSet) put(row uint32)      { b.bits[row/64] |= 1 << (row % 64); b.any = true }
+func (b *rowSet) put(row uint32) { b.bits[row/64] |= 1 << (row % 64); b.any = true }
+
+// all gives the rows of the set, in order.
+func (b *rowSet) all() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		for i, word := range b.bits {
+			for ; word != 0; word &= word - 1 {
+				if !yield(uint32(i*64 + bits.TrailingZeros64(word))) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (b *rowSet) has(row uint32) bool { return b.bits[row/64]>>(row%64)&1 != 0 }

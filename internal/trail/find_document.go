@@ -24,7 +24,7 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 	s.listReached(d)
 	s.listTechniques(d)
 	s.listIndicators(d)
-	cover, err := CoverageOf(ctx, s.c, s.q)
+	cover, err := coverage(ctx, s.c, s.ledger)
 	if err != nil {
 		return nil, fmt.Errorf("what the log covers: %w", err)
 	}
@@ -106,10 +106,9 @@ func (s *search) finish(n *node, d *Document) {
 	for i := range n.claims {
 		if c := &n.claims[i]; c.confidence == best.confidence && c.relation == best.relation {
 			n.Evidence = append(n.Evidence, c.evidence...)
-			n.LiveUntil = max(n.LiveUntil, c.live) // "until revoked" comes after every time
 		}
 	}
-	s.lives(n, best)
+	n.LiveUntil = s.lifetime(n)
 	if at, by := n.over(); at > 0 {
 		n.LiveUntil, n.RevokedAt = "", stampOf(at)
 		n.Evidence = append(n.Evidence, by...)
@@ -131,20 +130,27 @@ func (s *search) finish(n *node, d *Document) {
 	n.Evidence = few(n.Evidence, MaxEvidence)
 }
 
-// lives says until when a credential may be used that no response gave an end to.
-func (s *search) lives(n *node, best *claim) {
-	if n.group < 0 || n.LiveUntil != "" || best.relation == SamePrincipal {
-		return
+// lifetime says until when a credential may be used: as the call that gave it said, else as long as its kind may last.
+func (s *search) lifetime(n *node) string {
+	if n.followed() == nil {
+		return ""
+	}
+	live := ""
+	for i := range n.claims {
+		live = max(live, n.claims[i].live) // "until revoked" comes after every time
+	}
+	if n.group < 0 || live != "" {
+		return live
 	}
 	if longTerm(s.g.one(n.group)) {
-		n.LiveUntil = untilRevoked
-		return
+		return untilRevoked
 	}
 	// docs.aws.amazon.com/IAM/latest/UserGuide/console.html: a sign-in session ends after twelve hours, and so does a
 	// role's at the latest.
 	if t, ok := s.g.created(n.group); ok && s.g.kind(n.group) != byForward {
-		n.LiveUntil = stamped(time.Unix(int64(t), 0).Add(12 * time.Hour))
+		return stamped(time.Unix(int64(t), 0).Add(12 * time.Hour))
 	}
+	return ""
 }
 
 // firstEvent gives the first event of the node, for one that nothing else speaks for.

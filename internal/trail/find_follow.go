@@ -90,7 +90,7 @@ func (s *search) fill(n *node, i Issue, e *Event) {
 // exchanged claims the calls that a web identity token was used in, wherever: its id is in both records
 // (docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html).
 func (s *search) exchanged(i Issue, why claim) {
-	for _, k := range s.g.by("token", func(id *Identity) string { return id.WebIdentityToken }, i.TokenID) {
+	for _, k := range s.g.byToken(i.TokenID) {
 		for _, row := range s.g.rows(k) {
 			if s.c.Identity(s.c.Row(int(row)).Identity).WebIdentityToken == i.TokenID {
 				s.pick(row, why)
@@ -172,12 +172,10 @@ func (s *search) portal(e *Event, i Issue) []int32 {
 	if set == "" || user == "" && mine == "" {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Concat(s.g.bySession(user), s.g.by("portal", onBehalfOf, mine)), func(k int32) bool {
+	return slices.DeleteFunc(slices.Concat(s.g.bySession(user), s.g.byPortal(mine)), func(k int32) bool {
 		return !strings.HasPrefix(roleNameOf(s.g.one(k)), "AWSReservedSSO_"+set+"_")
 	})
 }
-
-func onBehalfOf(id *Identity) string { return id.OnBehalfOf }
 
 // handedOutByOther says that the log shows somebody else than the intruder to have begun a session.
 func (s *search) handedOutByOther(k int32) bool {

@@ -3,7 +3,6 @@ package trail
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // kin claims what belongs to a credential without having been handed out by it in the log: calls that services made
@@ -265,12 +264,10 @@ func (s *search) meet() {
 	if len(s.twins) == 0 {
 		return
 	}
-	for i := range s.c.Len() {
-		if s.c.Row(i).Flags&FlagShared == 0 || s.own[uint32(i)] {
-			continue
-		}
+	for row := range s.joint.all() {
+		i := int(row)
 		t, ok := s.twins[s.c.SharedID(i)]
-		if !ok || t.row == i || s.rank[i] >= rankOf(t.why.confidence) {
+		if !ok || t.row == i || s.own[row] || s.rank[i] >= rankOf(t.why.confidence) {
 			continue
 		}
 		s.pick(uint32(i), claim{parent: t.parent, relation: Derived, confidence: t.why.confidence, rule: "shared-event",
@@ -310,12 +307,26 @@ func (s *search) usedFrom(n *node, ip string) bool {
 	return slices.ContainsFunc(s.rows(n), func(row uint32) bool { return s.c.Client(s.c.Row(int(row)).Client).IP == ip })
 }
 
-// switched gives the rows of role switches.
+// switched gives the role switches that nothing explains yet, made from where a console session of the intruder's was used.
 func (s *search) switched() []int {
+	from := map[uint32]bool{}
+	for _, n := range s.nodes {
+		if n.Kind == "console" && n.followed() != nil {
+			for _, row := range s.rows(n) {
+				from[s.c.Row(int(row)).Client] = true
+			}
+		}
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	addresses := map[string]bool{}
+	for client := range from {
+		addresses[s.c.Client(client).IP] = true
+	}
 	var out []int
-	kinds := s.kinds(func(k Kind) bool { return k.Name == "SwitchRole" && strings.HasPrefix(k.Source, "signin.") })
-	for i := range s.c.Len() {
-		if r := s.c.Row(i); kinds.is(r.Kind) && r.Outcome() == Success && len(out) < maxSwitches {
+	for _, i := range s.switching {
+		if s.rank[i] == 0 && addresses[s.c.Client(s.c.Row(i).Client).IP] {
 			out = append(out, i)
 		}
 	}

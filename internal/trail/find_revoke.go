@@ -15,13 +15,17 @@ const maxRevoking = 5_000
 // before us.
 func (s *search) takenBack(ctx context.Context) error {
 	h := s.holdings()
-	kinds := s.kinds(h.endedBy)
+	kinds, sessions := s.kinds(h.endedBy), s.kinds(func(k Kind) bool { return denying[k.Name] })
+	hosts := s.kinds(func(k Kind) bool { return k.Name == "TerminateInstances" })
 	places := &memo{ask: func(n uint32) bool { return h.accounts[s.c.Place(n).Account] }}
+	regions := &memo{ask: func(n uint32) bool { return h.regions[s.c.Place(n).Region] }}
 	var rows []int
-	for i := range s.c.Len() {
-		if r := s.c.Row(i); r.Time >= h.from && kinds.is(r.Kind) && places.is(r.Place) && r.Outcome() == Success && !s.own[uint32(i)] {
-			rows = append(rows, i)
+	for _, row := range s.undoing {
+		r := s.c.Row(int(row))
+		if r.Time < h.from || !kinds.is(r.Kind) || !places.is(r.Place) || s.own[row] || sessions.is(r.Kind) && r.Time > h.until || hosts.is(r.Kind) && !regions.is(r.Place) {
+			continue
 		}
+		rows = append(rows, int(row))
 	}
 	if len(rows) > maxRevoking {
 		s.note("%d calls may have taken back what the intruder has; the first %d were read, so that what is listed as live may be over", len(rows), maxRevoking)
@@ -40,11 +44,12 @@ type holdings struct {
 	accounts map[string]bool
 	rules    map[string]bool // of grants and kinds of exposures
 	types    map[string]bool // of things: IAM::User
-	sessions bool
+	until    uint32          // the last session's end: what denies a session later ends nothing
+	regions  map[string]bool // of instances
 }
 
 func (s *search) holdings() *holdings {
-	h := &holdings{from: forever, accounts: map[string]bool{}, rules: map[string]bool{}, types: map[string]bool{}}
+	h := &holdings{from: forever, accounts: map[string]bool{}, rules: map[string]bool{}, types: map[string]bool{}, regions: map[string]bool{}}
 	for _, n := range s.nodes {
 		if n.followed() == nil {
 			continue
@@ -54,10 +59,15 @@ func (s *search) holdings() *holdings {
 		for i := range n.claims {
 			h.rules[n.claims[i].rule] = true
 		}
-		h.types["IAM::User"], h.types["IAM::Role"], h.sessions = true, true, true
+		h.types["IAM::User"], h.types["IAM::Role"] = true, true
+		if end := s.lifetime(n); n.group >= 0 && end == untilRevoked {
+			h.until = forever
+		} else if t, err := time.Parse(time.RFC3339, end); n.group >= 0 && err == nil {
+			h.until = max(h.until, seconds(t, 0))
+		}
 		switch n.Kind {
 		case "instance":
-			h.types["EC2::Instance"] = true
+			h.types["EC2::Instance"], h.regions[n.region] = true, true
 		case "function":
 			h.types["Lambda::Function"] = true
 		case "identity-provider":
@@ -76,16 +86,28 @@ func (s *search) holdings() *holdings {
 
 // endedBy says that a call of the kind may take back something of these.
 func (h *holdings) endedBy(k Kind) bool {
+	return ends(k, h.ends)
+}
+
+// takesBack says that a call of the kind may take back something of somebody's.
+func takesBack(k Kind) bool {
+	return ends(k, func(m *meaning) bool {
+		return len(m.undo) > 0 || slices.ContainsFunc(m.expose, func(x expose) bool { return x.policy != "" })
+	})
+}
+
+// ends asks of what a call of the kind may mean.
+func ends(k Kind, ask func(*meaning) bool) bool {
 	m := table[serviceName(k.Source)+":"+k.Name]
-	if h.ends(&m) {
+	if ask(&m) {
 		return true
 	}
 	for i := range m.when {
-		if h.ends(&m.when[i].meaning) {
+		if ask(&m.when[i].meaning) {
 			return true
 		}
 	}
-	return h.sessions && (denying[k.Name] || k.Name == "UpdateAccessKey") && serviceName(k.Source) == "iam"
+	return (denying[k.Name] || k.Name == "UpdateAccessKey") && serviceName(k.Source) == "iam"
 }
 
 // denying are the calls that can deny a user or role everything.

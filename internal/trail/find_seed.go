@@ -276,3 +276,56 @@ func accountIn(s string) string {
 	}
 	return ""
 }
+
+// KeepFor gives the Options.Keep of a question: whether Find will want a record whole is told from who made the call,
+// from where and what, so that it need not be read again. It may be called by many goroutines.
+func KeepFor(q Question) func(id *Identity, ip, name string) bool {
+	var asks []func(id *Identity, ip string) bool
+	for _, d := range q.Seeds {
+		asks = append(asks, wantedBy(d))
+	}
+	return func(id *Identity, ip, name string) bool {
+		switch name {
+		case "StopLogging", "StartLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "SwitchRole", "DeleteAccessKey", "UpdateAccessKey",
+			"DeleteUser", "DeleteLoginProfile", "PutUserPolicy", "AttachUserPolicy", "PutRolePolicy", "AttachRolePolicy":
+			return true
+		}
+		for _, ask := range asks {
+			if ask(id, ip) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// wantedBy tells the calls that the seed itself is about.
+func wantedBy(d Seed) func(id *Identity, ip string) bool {
+	account, name := accountIn(d.Value), lastPart(d.Value)
+	of := func(id *Identity) bool { return account == "" || id.Account == account }
+	switch d.Kind {
+	case "access-key":
+		return func(id *Identity, _ string) bool { return id.AccessKey == d.Value }
+	case "address":
+		in, ok := addressRange(d.Value)
+		return func(_ *Identity, ip string) bool {
+			a, err := netip.ParseAddr(ip)
+			return ok && err == nil && in.Contains(a.Unmap().WithZone(""))
+		}
+	case "account":
+		return func(id *Identity, _ string) bool { return id.Account == d.Value }
+	case "role":
+		if _, rest, ok := strings.Cut(d.Value, ":assumed-role/"); ok {
+			name, _, _ = strings.Cut(rest, "/")
+		}
+		return func(id *Identity, _ string) bool { return roleNameOf(id) == name && of(id) }
+	case "user":
+		return func(id *Identity, _ string) bool { return userNameOf(id) == name && of(id) }
+	case "root":
+		return func(id *Identity, _ string) bool { return id.Type == "Root" && of(id) }
+	case "instance", "function":
+		name = functionName(d.Value)
+		return func(id *Identity, _ string) bool { return sessionName(id) == name && of(id) }
+	}
+	return func(id *Identity, _ string) bool { return id.ARN == d.Value && d.Value != "" }
+}

@@ -130,28 +130,28 @@ func longTerm(id *Identity) bool {
 }
 
 // An index finds identities by a text of theirs. It chains them through two arrays, eight bytes an identity, where a
-// map of strings would take a hundred: there may be a million. The seed of its hash changes no answer.
+// map of strings would take a hundred: there may be a million.
 type index struct {
-	c     *Corpus
 	text  func(*Identity) string
-	seed  maphash.Seed
 	heads []int32
 	next  []int32
 }
 
-func newIndex(c *Corpus, text func(*Identity) string) *index {
-	x := &index{c: c, text: text, seed: maphash.MakeSeed(), heads: emptyChains(c.Identities()), next: make([]int32, c.Identities())}
-	for n := range x.next {
-		x.next[n] = -1
-		if t := text(c.Identity(uint32(n))); t != "" {
-			h := &x.heads[maphash.String(x.seed, t)&uint64(len(x.heads)-1)]
-			x.next[n], *h = *h, int32(n)
-		}
-	}
+func (g *groups) newIndex(text func(*Identity) string) *index {
+	x := &index{text: text, heads: emptyChains(len(g.of)), next: make([]int32, len(g.of))}
+	g.find = append(g.find, x)
 	return x
 }
 
-// emptyChains gives a power of two of empty chains for n things.
+func (x *index) add(seed maphash.Seed, n int, id *Identity) {
+	x.next[n] = -1
+	if t := x.text(id); t != "" {
+		h := &x.heads[maphash.String(seed, t)&uint64(len(x.heads)-1)]
+		x.next[n], *h = *h, int32(n)
+	}
+}
+
+// emptyChains gives a power of two of chains for n things.
 func emptyChains(n int) []int32 {
 	size := 1
 	for size < n {
@@ -164,52 +164,52 @@ func emptyChains(n int) []int32 {
 	return heads
 }
 
-// each gives the identities that have the text.
-func (x *index) each(text string) iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		if text == "" {
-			return
-		}
-		for n := x.heads[maphash.String(x.seed, text)&uint64(len(x.heads)-1)]; n >= 0; n = x.next[n] {
-			if x.text(x.c.Identity(uint32(n))) == text && !yield(uint32(n)) {
-				return
-			}
-		}
-	}
-}
-
 // groups puts every row in the group of its credential. A group's number is that of one of its identities; it differs
 // from run to run, so that nothing may be decided by it: order by credential instead.
 type groups struct {
 	c     *Corpus
-	of    []int32  // by identity: its group; -1: none
-	next  []int32  // by identity: another of its group; -1: no more
-	start []uint32 // by group: where its rows begin in order
-	order []uint32 // rows by group
-	find  map[string]*index
+	seed  maphash.Seed // of the hashes that find things; it changes no answer
+	of    []int32      // by identity: its group; -1: none
+	next  []int32      // by identity: another of its group; -1: no more
+	start []uint32     // by group: where its rows begin in order
+	order []uint32     // rows by group
+	find  []*index
+
+	keys, arns, roles, users, principals, sessions, sources, signIns, portals, tokens *index
 }
 
 // none is the group of a node that has no credential in the log.
 const none = int32(-1)
 
-func groupsOf(c *Corpus, since, until uint32) *groups {
-	g := &groups{c: c, of: make([]int32, c.Identities()), next: make([]int32, c.Identities()), find: map[string]*index{}}
+// groupsOf sorts the rows between since and until. Each of them is shown to see, since a pass over all rows is what a
+// question of a large log costs.
+func groupsOf(c *Corpus, since, until uint32, see func(row uint32, r *Row)) *groups {
+	g := &groups{c: c, seed: maphash.MakeSeed(), of: make([]int32, c.Identities()), next: make([]int32, c.Identities())}
+	g.keys = g.newIndex(func(id *Identity) string { return id.AccessKey })
+	g.arns = g.newIndex(func(id *Identity) string { return id.ARN })
+	g.roles = g.newIndex(roleNameOf)
+	g.users = g.newIndex(userNameOf)
+	g.principals = g.newIndex(func(id *Identity) string { return id.PrincipalID })
+	g.sessions = g.newIndex(sessionName)
 	g.join()
-	g.sort(since, until)
+	g.sort(since, until, see)
 	return g
 }
 
 // join finds the group of every identity.
 func (g *groups) join() {
-	seed := maphash.MakeSeed()
 	heads, chain := emptyChains(len(g.of)), make([]int32, len(g.of))
 	for n := range g.of {
 		g.of[n], g.next[n] = none, none
-		k := credentialOf(g.c.Identity(uint32(n)))
+		id := g.c.Identity(uint32(n))
+		for _, x := range g.find {
+			x.add(g.seed, n, id)
+		}
+		k := credentialOf(id)
 		if k.kind == byEvent {
 			continue
 		}
-		h := &heads[(maphash.String(seed, k.a)+3*maphash.String(seed, k.b)+5*maphash.String(seed, k.c))&uint64(len(heads)-1)]
+		h := &heads[(maphash.String(g.seed, k.a)+3*maphash.String(g.seed, k.b)+5*maphash.String(g.seed, k.c))&uint64(len(heads)-1)]
 		first := *h
 		for first >= 0 && credentialOf(g.c.Identity(uint32(first))) != k {
 			first = chain[first]
@@ -225,32 +225,32 @@ func (g *groups) join() {
 }
 
 // sort puts the rows of a group beside each other, by counting.
-func (g *groups) sort(since, until uint32) {
+func (g *groups) sort(since, until uint32, see func(row uint32, r *Row)) {
 	g.start = make([]uint32, len(g.of)+1)
-	for pass := range 2 {
-		for i := range g.c.Len() {
-			r := g.c.Row(i)
-			if r.Time < since || r.Time > until || g.of[r.Identity] < 0 {
-				continue
-			}
-			at := &g.start[g.of[r.Identity]]
-			if pass == 1 {
-				g.order[*at] = uint32(i)
-			}
-			*at++
+	of := make([]int32, g.c.Len())
+	for i := range of {
+		r := g.c.Row(i)
+		of[i] = none
+		if r.Time < since || r.Time > until {
+			continue
 		}
-		sum := uint32(0)
-		for k, n := range g.start {
-			if pass == 0 {
-				g.start[k], sum = sum, sum+n
-			} else {
-				g.start[k], sum = sum, n // the end of one is the start of the next
-			}
-		}
-		if pass == 0 {
-			g.order = make([]uint32, sum)
+		see(uint32(i), &r)
+		if of[i] = g.of[r.Identity]; of[i] >= 0 {
+			g.start[of[i]+1]++
 		}
 	}
+	for k := 1; k < len(g.start); k++ {
+		g.start[k] += g.start[k-1]
+	}
+	g.order = make([]uint32, g.start[len(g.start)-1])
+	for i, k := range of {
+		if k >= 0 {
+			g.order[g.start[k]] = uint32(i)
+			g.start[k]++
+		}
+	}
+	copy(g.start[1:], g.start) // each has become where the next begins
+	g.start[0] = 0
 }
 
 // rows gives the rows of a group in the window, by event id.
@@ -281,16 +281,14 @@ func (g *groups) name(k int32) string { return credentialOf(g.one(k)).String() }
 func (g *groups) group(row int) int32 { return g.of[g.c.Row(row).Identity] }
 
 // by gives the groups that have an identity with the text, each once, in an order of no meaning.
-func (g *groups) by(what string, text func(*Identity) string, value string) []int32 {
-	x := g.find[what]
-	if x == nil {
-		x = newIndex(g.c, text)
-		g.find[what] = x
+func (g *groups) by(x *index, text string) []int32 {
+	if text == "" {
+		return nil
 	}
 	var out []int32
 	seen := map[int32]bool{}
-	for n := range x.each(value) {
-		if k := g.of[n]; k >= 0 && !seen[k] {
+	for n := x.heads[maphash.String(g.seed, text)&uint64(len(x.heads)-1)]; n >= 0; n = x.next[n] {
+		if k := g.of[n]; k >= 0 && !seen[k] && x.text(g.c.Identity(uint32(n))) == text {
 			seen[k] = true
 			out = append(out, k)
 		}
@@ -298,23 +296,50 @@ func (g *groups) by(what string, text func(*Identity) string, value string) []in
 	return out
 }
 
-func (g *groups) byKey(key string) []int32 {
-	return g.by("key", func(id *Identity) string { return id.AccessKey }, key)
+// rarely is by of an index that few questions need: it is made when one does.
+func (g *groups) rarely(x **index, text func(*Identity) string, value string) []int32 {
+	if value == "" {
+		return nil
+	}
+	if *x == nil {
+		*x = g.newIndex(text)
+		for n := range g.of {
+			(*x).add(g.seed, n, g.c.Identity(uint32(n)))
+		}
+	}
+	return g.by(*x, value)
 }
 
-func (g *groups) byARN(arn string) []int32 {
-	return g.by("arn", func(id *Identity) string { return id.ARN }, arn)
-}
+func (g *groups) byKey(key string) []int32 { return g.by(g.keys, key) }
+
+func (g *groups) byARN(arn string) []int32 { return g.by(g.arns, arn) }
 
 // byRole gives the sessions of a role of an account. The name is enough: it is one in its account, whatever the path
 // (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), and requests name no path.
-func (g *groups) byRole(account, name string) []int32 {
-	return g.in(account, g.by("role", roleNameOf, name))
-}
+func (g *groups) byRole(account, name string) []int32 { return g.in(account, g.by(g.roles, name)) }
 
 // byUser gives the keys and sessions of a user of an account.
-func (g *groups) byUser(account, name string) []int32 {
-	return g.in(account, g.by("user", userNameOf, name))
+func (g *groups) byUser(account, name string) []int32 { return g.in(account, g.by(g.users, name)) }
+
+func (g *groups) byPrincipal(id string) []int32 { return g.by(g.principals, id) }
+
+func (g *groups) bySession(name string) []int32 { return g.by(g.sessions, name) }
+
+func (g *groups) bySource(identity string) []int32 {
+	return g.rarely(&g.sources, func(id *Identity) string { return id.SourceIdentity }, identity)
+}
+
+func (g *groups) bySignIn(session string) []int32 {
+	return g.rarely(&g.signIns, func(id *Identity) string { return id.SignInSession }, session)
+}
+
+// byPortal gives what is done on behalf of an Identity Center user.
+func (g *groups) byPortal(user string) []int32 {
+	return g.rarely(&g.portals, func(id *Identity) string { return id.OnBehalfOf }, user)
+}
+
+func (g *groups) byToken(id string) []int32 {
+	return g.rarely(&g.tokens, func(id *Identity) string { return id.WebIdentityToken }, id)
 }
 
 // in keeps the groups whose caller is of the account; an empty account keeps all.
@@ -322,6 +347,7 @@ func (g *groups) in(account string, groups []int32) []int32 {
 	return slices.DeleteFunc(groups, func(k int32) bool { return account != "" && g.one(k).Account != account })
 }
 
+// roleNameOf gives the name of the role that an identity is, or is a session of.
 func roleNameOf(id *Identity) string {
 	if id.IssuerARN != "" && id.Type == "AssumedRole" {
 		return id.IssuerARN[strings.LastIndexByte(id.IssuerARN, '/')+1:]
@@ -335,28 +361,15 @@ func roleNameOf(id *Identity) string {
 	return name
 }
 
+// userNameOf gives the name of the IAM user that an identity is.
 func userNameOf(id *Identity) string {
-	if _, name, ok := strings.Cut(id.ARN, ":user/"); ok && id.Type == "IAMUser" {
+	if id.Type != "IAMUser" || id.UserName == hidden && id.ARN == "" {
+		return ""
+	}
+	if _, name, ok := strings.Cut(id.ARN, ":user/"); ok {
 		return name[strings.LastIndexByte(name, '/')+1:]
 	}
-	if id.Type == "IAMUser" && id.UserName != hidden {
-		return id.UserName
-	}
-	return ""
-}
-
-func (g *groups) byPrincipal(id string) []int32 {
-	return g.by("principal", func(id *Identity) string { return id.PrincipalID }, id)
-}
-
-func (g *groups) bySession(name string) []int32 { return g.by("session", sessionName, name) }
-
-func (g *groups) bySource(identity string) []int32 {
-	return g.by("source", func(id *Identity) string { return id.SourceIdentity }, identity)
-}
-
-func (g *groups) bySignIn(session string) []int32 {
-	return g.by("sign-in", func(id *Identity) string { return id.SignInSession }, session)
+	return id.UserName
 }
 
 // created gives when the session of a group began.
