@@ -23,6 +23,7 @@ func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	all := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
 	for range max(1, min(workers, len(files))) {
@@ -43,6 +44,10 @@ func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	var err error
+	if r.total.Digest, err = verifyDigests(all, r.digests, files, opts.Keys); err != nil {
+		return nil, fmt.Errorf("check the digests: %w", err)
+	}
 	return r.corpus(), nil
 }
 
@@ -57,15 +62,16 @@ type reading struct {
 	done              atomic.Int64 // files
 	read, events      atomic.Int64
 
-	mu     sync.Mutex
-	total  Ingest
-	odd    []mark
-	shared []mark
-	issued []mark
-	unread []Unread
-	lost   int // bytes of unread
-	kept   map[uint32][]byte
-	room   int // bytes that may still be kept
+	mu      sync.Mutex
+	total   Ingest
+	odd     []mark
+	shared  []mark
+	issued  []mark
+	unread  []Unread
+	lost    int // bytes of unread
+	kept    map[uint32][]byte
+	room    int // bytes that may still be kept
+	digests []*digestFile
 }
 
 // one is what came of one file. Where the file has to be read again another way it is thrown away.
@@ -84,7 +90,7 @@ type one struct {
 	kept    map[uint32][]byte
 	unread  []Unread
 	problem []Problem
-	digests int
+	digests []*digestFile
 }
 
 func (r *reading) worker() *worker {
@@ -219,7 +225,14 @@ func (w *worker) walkFile() (string, error) {
 }
 
 func (w *worker) sink() *sink {
-	return &sink{record: w.take, problem: w.current.trouble, digest: func(int64, []byte) { w.current.digests++ }}
+	return &sink{record: w.take, problem: w.current.trouble, digest: func(offset int64, raw []byte) {
+		d, err := parseDigest(int(w.current.file), raw)
+		if err != nil {
+			w.current.trouble(offset, "bad-digest", err.Error())
+			return
+		}
+		w.current.digests = append(w.current.digests, d)
+	}}
 }
 
 // finish adds the current file to the whole.
@@ -234,7 +247,8 @@ func (w *worker) finish(shape string) {
 	t.Records += o.records + o.insight
 	t.Strict += o.strict
 	t.Insights += o.insight
-	t.Digests += o.digests
+	t.Digests += len(o.digests)
+	w.digests = append(w.digests, o.digests...)
 	if shape == shapeForeign {
 		t.Foreign++
 		o.foreign()
