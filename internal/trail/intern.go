@@ -47,6 +47,24 @@ func (t *interned) add(b []byte) uint32 {
 	return n
 }
 
+// addAll is add of several, under one lock where all are known already.
+func (t *interned) addAll(texts []*string, numbers []uint32) {
+	known := [32]bool{}
+	t.mu.RLock()
+	for i, s := range texts {
+		numbers[i], known[i] = t.find(bytesOf(*s))
+	}
+	t.mu.RUnlock()
+	for i, s := range texts {
+		if !known[i] {
+			numbers[i] = t.add(bytesOf(*s))
+		}
+	}
+}
+
+// bytesOf gives the bytes of s without a copy, not to be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
 func (t *interned) find(b []byte) (uint32, bool) {
 	if len(t.slots) == 0 {
 		return 0, false
@@ -109,7 +127,7 @@ type tables struct {
 	texts, identities, kinds, places, clients, codes interned
 }
 
-func (t *tables) number(s string) uint32 { return t.texts.add([]byte(s)) }
+func (t *tables) number(s string) uint32 { return t.texts.add(bytesOf(s)) }
 
 // tuple is a few numbers of texts and small values, as bytes.
 func tuple(to []byte, numbers ...uint32) []byte {
@@ -129,10 +147,10 @@ func identityTexts(id *Identity) [16]*string {
 }
 
 func (t *tables) addIdentity(id *Identity) uint32 {
-	b := make([]byte, 0, 72)
-	for _, s := range identityTexts(id) {
-		b = tuple(b, t.number(*s))
-	}
+	texts := identityTexts(id)
+	var numbers [len(texts)]uint32
+	t.texts.addAll(texts[:], numbers[:])
+	b := tuple(make([]byte, 0, 4*len(texts)+8), numbers[:]...)
 	b = tuple(b, t.number(id.SignInSession), flag(id.MFA, 1)|flag(id.FromConsole, 2))
 	return t.identities.add(b)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"runtime"
 	"slices"
@@ -94,8 +95,7 @@ type one struct {
 }
 
 func (r *reading) worker() *worker {
-	return &worker{reading: r, in: newInput(), identities: map[string]knownIdentity{}, kinds: map[string]seenText{}, places: map[string]seenText{},
-		clients: map[string]seenText{}, codes: map[string]knownCode{}}
+	return &worker{reading: r, in: newInput(), seeds: [3]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed(), maphash.MakeSeed()}}
 }
 
 // maxProblemsOf bounds what is said of one file.

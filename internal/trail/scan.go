@@ -2,8 +2,10 @@ package trail
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -41,21 +43,42 @@ var classes = func() (t [256]uint8) {
 
 // skipString gives the index after the string that begins at b[i].
 func skipString(b []byte, i int) (int, error) {
-	for j := i + 1; ; {
-		n := bytes.IndexByte(b[j:], '"')
-		if n < 0 {
+	i++
+	for {
+		for i+8 <= len(b) {
+			word := binary.LittleEndian.Uint64(b[i:])
+			if found := equal8(word, quotes) | equal8(word, slashes); found != 0 {
+				i += bits.TrailingZeros64(found) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		switch {
+		case i >= len(b):
+			return 0, errMore
+		case b[i] == '"':
+			return i + 1, nil
+		}
+		if i += 2; i > len(b) {
 			return 0, errMore
 		}
-		j += n
-		slashes := 0
-		for k := j - 1; k > i && b[k] == '\\'; k-- {
-			slashes++
-		}
-		j++
-		if slashes%2 == 0 {
-			return j, nil
-		}
 	}
+}
+
+const (
+	ones    = 0x0101010101010101
+	quotes  = '"' * ones
+	slashes = '\\' * ones
+)
+
+// equal8 sets the high bit of each byte of word that equals pattern's; above the first one, it may set others
+// (Hacker's Delight, 6-1: find first 0-byte).
+func equal8(word, pattern uint64) uint64 {
+	x := word ^ pattern
+	return (x - ones) & ^x & (ones << 7)
 }
 
 // skipNested gives the index after the object or list that begins at b[i].
@@ -295,8 +318,15 @@ func plain(v []byte) ([]byte, error) {
 }
 
 // clean says that a string may stand in JSON as it is written. It is asked of every value once.
-func clean(s []byte) bool {
-	return utf8.Valid(s) && len(s) <= maxText && !bytes.ContainsFunc(s, func(r rune) bool { return r < 0x20 })
+func clean[T string | []byte](s T) bool {
+	ascii := true
+	for i := range len(s) {
+		if s[i] < 0x20 {
+			return false
+		}
+		ascii = ascii && s[i] < 0x80
+	}
+	return len(s) <= maxText && (ascii || utf8.ValidString(string(s)))
 }
 
 // seconds1970 reads the one spelling of time that CloudTrail has, 2024-11-30T08:43:17Z, and others slowly.

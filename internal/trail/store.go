@@ -200,38 +200,31 @@ func uuid(s []byte) (id [16]byte, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return id, false
 	}
-	n := 0
-	for i := 0; i < 36; {
-		if s[i] == '-' {
-			i++
-			continue
-		}
-		h, l := nibble(s[i]), nibble(s[i+1])
-		if h > 15 || l > 15 {
-			return id, false
-		}
-		id[n] = h<<4 | l
-		n++
-		i += 2
+	bad := byte(0)
+	for n, at := range [...]uint8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		h, l := nibbles[s[at]], nibbles[s[at+1]]
+		bad |= h | l
+		id[n] = h<<4 | l&15
 	}
-	return id, true
+	return id, bad < 16
 }
+
+// nibbles gives the value of a lower-case hexadecimal digit, 255 of anything else.
+var nibbles = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
+	}
+	for i, c := range "0123456789abcdef" {
+		t[c] = byte(i)
+	}
+	return t
+}()
 
 // oddID stands for an eventID that is no UUID.
 func oddID(s []byte) (id [16]byte) {
 	sum := sha256.Sum256(s)
 	copy(id[:], sum[:])
 	return id
-}
-
-func nibble(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	}
-	return 255
 }
 
 func uuidText(id [16]byte) string {

@@ -4,17 +4,19 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
+	"hash/maphash"
 )
 
 // A worker reads files, one after another, into the store. What it meets again and again, it looks up in caches of its
 // own, since the tables are shared.
 type worker struct {
 	*reading
-	identities map[string]knownIdentity // by the bytes of userIdentity
-	kinds      map[string]seenText      // by the bytes that make a Kind
-	places     map[string]seenText
-	clients    map[string]seenText
-	codes      map[string]knownCode
+	identities cache[[2]uint64, knownIdentity] // by two hashes of the bytes of userIdentity
+	kinds      cache[string, seenText]         // by the bytes that make a Kind
+	places     cache[string, seenText]
+	clients    cache[string, seenText]
+	codes      cache[string, knownCode]
+	seeds      [3]maphash.Seed
 	key        []byte // for looking up
 
 	chunk   *chunk
@@ -42,15 +44,37 @@ type knownCode struct {
 	outcome Outcome
 }
 
-// maxCached bounds each cache: where every call has a key of its own, caching them all would cost more than the log.
+// A cache holds what was met lately: at most two generations of maxCached values. Where every call has a key of its
+// own, holding them all would cost more than the log does.
+type cache[K comparable, V any] struct{ young, old map[K]V }
+
 const maxCached = 8 << 10
 
-func remember[V any](m map[string]V, key []byte, v V) V {
-	if len(m) >= maxCached {
-		clear(m)
+func (c *cache[K, V]) put(key K, v V) V {
+	if len(c.young) >= maxCached || c.young == nil {
+		c.young, c.old = make(map[K]V, len(c.young)), c.young
 	}
-	m[string(key)] = v
+	c.young[key] = v
 	return v
+}
+
+func (c *cache[K, V]) get(key K) (V, bool) {
+	v, ok := c.young[key]
+	if ok {
+		return v, true
+	}
+	if v, ok = c.old[key]; ok {
+		c.put(key, v)
+	}
+	return v, ok
+}
+
+// lookUp is get without a copy of the key.
+func lookUp[V any](c *cache[string, V], key []byte) (V, bool) {
+	if v, ok := c.young[string(key)]; ok {
+		return v, true
+	}
+	return c.get(string(key))
 }
 
 // take puts one record into the store: by the fast reader, or where that finds it odd, by the strict one.
@@ -93,66 +117,95 @@ func (w *worker) fast(offset int64, raw []byte) error {
 	if len(f[mRecipient]) == 0 {
 		f[mRecipient] = []byte(who.account)
 	}
-	place, err := w.pair(w.places, f[mRegion], f[mRecipient], func(a, b string) uint32 { return w.t.addPlace(Place{a, b}) })
+	place, err := w.pair(&w.places, f[mRegion], f[mRecipient], func(a, b string) uint32 { return w.t.addPlace(Place{a, b}) })
 	if err != nil {
 		return err
 	}
-	client, err := w.pair(w.clients, f[mIP], f[mAgent], func(a, b string) uint32 { return w.t.addClient(Client{a, b}) })
+	client, err := w.pair(&w.clients, f[mIP], f[mAgent], func(a, b string) uint32 { return w.t.addClient(Client{a, b}) })
 	if err != nil {
 		return err
 	}
 	r.Kind, r.Place, r.Client = kind.number, place.number, client.number
-	response, err := w.outcome(f, &r)
-	if err != nil {
+	if err := w.outcome(f, &r); err != nil {
 		return err
 	}
 	if who.value.FromConsole {
 		r.Flags |= FlagConsole
 	}
-	if bytes.Contains(f[mRequest], omittedName) || bytes.Contains(f[mResponse], omittedName) {
-		return errOdd // rare, and what it is takes a whole look
+	for _, v := range [...][]byte{f[mRequest], f[mResponse]} {
+		if len(v) < maxOmitted && bytes.Contains(v, omittedName) {
+			return errOdd // rare, and what it is takes a whole look
+		}
 	}
 	var keys []string
 	if r.Flags&(FlagDenied|FlagFailed) == 0 && bytes.Contains(f[mResponse], keyName) {
-		if response == nil {
-			if response, err = strictMap(f[mResponse]); err != nil {
-				return errOdd
-			}
+		if keys, err = w.keysOf(f[mResponse]); err != nil {
+			return err
 		}
-		keys = keysIn(response)
 	}
-	if !clean(f[mID]) || !clean(f[mShared]) {
+	if len(f[mID]) != 36 && !clean(f[mID]) || len(f[mShared]) > 0 && !clean(f[mShared]) {
 		return errOdd
 	}
 	return w.add(&r, f[mID], f[mShared], keys, about{who.value, client.text, kind.text}, raw)
 }
 
+// maxOmitted is more than what stands in the place of an object that was left out: that it was, its size and why.
+const maxOmitted = 512
+
 var omittedName, keyName = []byte(`"omitted"`), []byte(`ccessKeyId"`)
 
-// identity gives the number of what a userIdentity says.
+// keysOf gives the access keys that a response hands out, as keysIn does: mostly one, where STS and IAM put it.
+func (w *worker) keysOf(response []byte) (keys []string, err error) {
+	err = eachMember(response, []string{"credentials", "accessKey"}, func(_ int, v []byte) error {
+		return eachMember(v, []string{"accessKeyId"}, func(_ int, v []byte) error {
+			s, err := plain(v)
+			if err == nil && plausibleKey(string(s)) {
+				keys = append(keys, string(s))
+			}
+			return err
+		})
+	})
+	if err == nil && len(keys) == 1 && bytes.Count(response, keyName) == 1 {
+		return keys, nil
+	}
+	m, err := strictMap(response)
+	if err != nil {
+		return nil, errOdd
+	}
+	return keysIn(m), nil
+}
+
+// identity gives the number of what a userIdentity says. What was met lately is told by 128 bits of keyed hashes: to
+// keep and compare the bytes, half a kilobyte each, would cost more than all else that is done with a record.
 func (w *worker) identity(raw []byte, console bool) (knownIdentity, error) {
-	w.key = append(append(w.key[:0], raw...), byte(flag(console, 1)))
-	if known, ok := w.identities[string(w.key)]; ok {
+	key := [2]uint64{maphash.Bytes(w.seeds[flag(console, 1)], raw), maphash.Bytes(w.seeds[2], raw)}
+	if known, ok := w.identities.get(key); ok {
 		return known, nil
 	}
 	var id Identity
 	if len(raw) > 0 && string(raw) != "null" {
-		m, err := strictMap(raw)
-		if err != nil {
-			return knownIdentity{}, errOdd
+		if err := scanIdentity(raw, &id); err != nil {
+			return knownIdentity{}, err
 		}
-		if err := checkNames(map[string]any{"userIdentity": m}); err != nil {
-			return knownIdentity{}, errOdd
-		}
-		id = identityOf(m)
 	}
 	id.FromConsole = console
-	if id.tooLong() {
+	if !id.clean() {
 		return knownIdentity{}, errOdd
 	}
-	return remember(w.identities, w.key, knownIdentity{w.t.addIdentity(&id), &id, id.Account}), nil
+	return w.identities.put(key, knownIdentity{w.t.addIdentity(&id), &id, id.Account}), nil
 }
 
+// clean says that every text may be kept as it is written.
+func (id *Identity) clean() bool {
+	for _, s := range identityTexts(id) {
+		if !clean(*s) {
+			return false
+		}
+	}
+	return clean(id.SignInSession)
+}
+
+// tooLong says that a text is longer than may be kept for every event.
 func (id *Identity) tooLong() bool {
 	for _, s := range identityTexts(id) {
 		if len(*s) > maxText {
@@ -167,7 +220,7 @@ func (w *worker) kind(f *facts) (seenText, error) {
 	for _, m := range [...]int{mName, mSource, mType, mCategory, mManagement, mReadOnly} {
 		w.key = append(append(w.key, f[m]...), 0)
 	}
-	if n, ok := w.kinds[string(w.key)]; ok {
+	if n, ok := lookUp(&w.kinds, w.key); ok {
 		return n, nil
 	}
 	if !clean(f[mName]) || !clean(f[mSource]) || !clean(f[mType]) {
@@ -176,50 +229,51 @@ func (w *worker) kind(f *facts) (seenText, error) {
 	name, source := plainName(string(f[mName])), string(f[mSource])
 	k := Kind{Name: name, Source: source, Type: string(f[mType]), ReadOnly: string(f[mReadOnly]) == "true",
 		Category: categoryOf(string(f[mCategory]), string(f[mManagement]), name, source)}
-	return remember(w.kinds, w.key, seenText{w.t.addKind(k), name}), nil
+	return w.kinds.put(string(w.key), seenText{w.t.addKind(k), name}), nil
 }
 
-func (w *worker) pair(cache map[string]seenText, a, b []byte, add func(a, b string) uint32) (seenText, error) {
+func (w *worker) pair(c *cache[string, seenText], a, b []byte, add func(a, b string) uint32) (seenText, error) {
 	w.key = append(append(append(w.key[:0], a...), 0), b...)
-	if n, ok := cache[string(w.key)]; ok {
+	if n, ok := lookUp(c, w.key); ok {
 		return n, nil
 	}
 	if !clean(a) || !clean(b) {
 		return seenText{}, errOdd
 	}
 	text := string(a)
-	return remember(cache, w.key, seenText{add(text, string(b)), text}), nil
+	return c.put(string(w.key), seenText{add(text, string(b)), text}), nil
 }
 
-// outcome sets how the call ended. It gives the response where it had to read it.
-func (w *worker) outcome(f *facts, r *rec) (response map[string]any, err error) {
-	name := string(f[mName])
+// outcome sets how the call ended.
+func (w *worker) outcome(f *facts, r *rec) error {
 	code, outcome := knownCode{number: w.noCode}, Success
 	switch {
 	case len(f[mCode]) > 0:
 		var ok bool
-		if code, ok = w.codes[string(f[mCode])]; !ok {
+		if code, ok = lookUp(&w.codes, f[mCode]); !ok {
 			if !clean(f[mCode]) {
-				return nil, errOdd
+				return errOdd
 			}
-			text, out := outcomeOf(string(f[mCode]), false, name, nil)
-			code = remember(w.codes, f[mCode], knownCode{w.code(text), out})
+			text, out := outcomeOf(string(f[mCode]), false, "", nil)
+			code = w.codes.put(string(f[mCode]), knownCode{w.code(text), out})
 		}
 		outcome = code.outcome
-	case name == "ConsoleLogin" || partial[plainName(name)]:
+	case string(f[mName]) == "ConsoleLogin" || partial[string(f[mName])]:
+		var response map[string]any
 		if len(f[mResponse]) > 0 && f[mResponse][0] == '{' {
+			var err error
 			if response, err = strictMap(f[mResponse]); err != nil {
-				return nil, errOdd
+				return errOdd
 			}
 		}
-		text, out := outcomeOf("", len(f[mMessage]) > 0, plainName(name), response)
+		text, out := outcomeOf("", len(f[mMessage]) > 0, string(f[mName]), response)
 		code.number, outcome = w.code(text), out
 	case len(f[mMessage]) > 0:
 		outcome = Failed
 	}
 	r.Code = uint16(code.number)
 	r.Flags |= outcomeFlag(outcome)
-	return response, nil
+	return nil
 }
 
 func outcomeFlag(o Outcome) uint16 {
@@ -295,6 +349,9 @@ func (w *worker) add(r *rec, id, shared []byte, keys []string, a about, raw []by
 	}
 	var ok bool
 	if r.id, ok = uuid(id); !ok {
+		if !clean(id) {
+			return errOdd
+		}
 		r.id = oddID(id)
 		r.Flags |= flagOddID
 		w.current.odd = append(w.current.odd, mark{n, w.t.texts.add(id)})
