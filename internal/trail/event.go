@@ -53,13 +53,16 @@ var errText = fmt.Errorf("a value longer than %d KiB where a name or an address 
 func checkNames(m map[string]any) error {
 	user, _ := m["userIdentity"].(map[string]any)
 	for _, object := range []map[string]any{m, user} {
-		folded := make(map[string]string, len(object))
+		folded := make(map[uint64]string, len(object)) // by what case does not change, so that few need a closer look
 		for name := range object {
-			lower := strings.ToLower(name)
-			if folded[lower] != "" {
-				return fmt.Errorf("%w: %q", errFolded, clip(lower))
+			key := uint64(len(name))
+			for i := range len(name) {
+				key = key*31 + uint64(name[i]|0x20)
 			}
-			folded[lower] = name
+			if other, ok := folded[key]; ok && strings.EqualFold(name, other) {
+				return fmt.Errorf("%w: %q", errFolded, clip(strings.ToLower(name)))
+			}
+			folded[key] = name
 		}
 	}
 	return nil

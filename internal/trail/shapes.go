@@ -3,7 +3,6 @@ package trail
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -349,23 +348,6 @@ func strictFields(raw []byte) (map[string]jsontext.Value, error) {
 	}
 	_, err := d.ReadToken()
 	return fields, err
-}
-
-// strictMap reads an object whole; numbers stay as they are written.
-func strictMap(raw []byte) (map[string]any, error) {
-	if err := checkStrict(raw); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var m map[string]any
-	if err := d.Decode(&m); err != nil {
-		return nil, fmt.Errorf("reading an object: %w", err)
-	}
-	if m == nil {
-		return nil, errors.New("not an object")
-	}
-	return m, nil
 }
 
 func checkStrict(raw []byte) error {
