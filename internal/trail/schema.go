@@ -2,6 +2,8 @@ package trail
 
 import _ "embed"
 
+//go:generate go test -count=1 -run=^TestScopePage$ . -update
+
 //go:embed scope.schema.json
 var schema string
 

@@ -122,6 +122,7 @@ type schemaNode struct {
 	Ref         string                `json:"$ref"`
 	Description string                `json:"description"`
 	Type        string                `json:"type"`
+	Enum        []string              `json:"enum"`
 	Properties  map[string]schemaNode `json:"properties"`
 	Required    []string              `json:"required"`
 	Items       *schemaNode           `json:"items"`

@@ -38,9 +38,9 @@ type TimelineRow struct {
 
 // Origin is where the record of an event lies. File is as the log names it: attacker-chosen.
 type Origin struct {
-	File   string `json:"file,omitempty"`
-	Offset int64  `json:"offset,omitempty"` // of the record in the decompressed file
-	SHA256 string `json:"sha256,omitempty"` // of the record's bytes as found; "" where it was not read again
+	File   string `json:"file"`   // "" where it is not known
+	Offset int64  `json:"offset"` // of the record in the decompressed file
+	SHA256 string `json:"sha256"` // of the record's bytes as found; "" where it was not read again
 }
 
 // TimelineFilter says which events a timeline has: those that every member admits. A list admits what matches one of
@@ -118,7 +118,8 @@ func (f TimelineFilter) compile(c *Corpus) (func(Row) bool, error) {
 	names, sources, principals := matcher(f.Names), matcher(f.Sources), matcher(f.Principals)
 	keys, regions, accounts := matcher(f.Keys), matcher(f.Regions), matcher(f.Accounts)
 	since, until := seconds(f.Since, 0), seconds(f.Until, 1<<32-1)
-	var identities, kinds, clients, places verdicts
+	identities, kinds := make(verdicts, c.Identities()), make(verdicts, c.Kinds())
+	places, clients := make(verdicts, c.Places()), make(verdicts, c.Clients())
 	return func(r Row) bool {
 		return since <= r.Time && r.Time <= until &&
 			(len(f.Outcomes) == 0 || slices.Contains(f.Outcomes, r.Outcome().String())) &&
@@ -139,17 +140,14 @@ func (f TimelineFilter) compile(c *Corpus) (func(Row) bool, error) {
 // verdicts remembers what was found of a table's entries: 0 not asked, 1 no, 2 yes.
 type verdicts []uint8
 
-func (v *verdicts) of(n uint32, ask func() bool) bool {
-	if int(n) >= len(*v) {
-		*v = append(*v, make([]uint8, int(n)+1-len(*v))...)
-	}
-	if (*v)[n] == 0 {
-		(*v)[n] = 1
+func (v verdicts) of(n uint32, ask func() bool) bool {
+	if v[n] == 0 {
+		v[n] = 1
 		if ask() {
-			(*v)[n] = 2
+			v[n] = 2
 		}
 	}
-	return (*v)[n] == 2
+	return v[n] == 2
 }
 
 // matcher tells whether one of the texts matches one of the patterns, or there is no pattern.
@@ -203,10 +201,8 @@ func addressMatcher(patterns []string) (func(ip string) bool, error) {
 	}
 	textual := matcher(texts)
 	return func(ip string) bool {
-		if len(texts) > 0 || len(networks) == 0 {
-			if textual(ip) {
-				return true
-			}
+		if (len(texts) > 0 || len(networks) == 0) && textual(ip) {
+			return true
 		}
 		a, err := netip.ParseAddr(ip)
 		return err == nil && slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a.Unmap()) })

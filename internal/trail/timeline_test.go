@@ -3,8 +3,11 @@ package trail
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -142,5 +145,48 @@ func TestTimelineOfRealLogs(t *testing.T) {
 	}
 	if len(ids[0]) != c.Len() || !slices.Equal(ids[0], ids[1]) {
 		t.Errorf("%d and %d of %d events, or in another order", len(ids[0]), len(ids[1]), c.Len())
+	}
+}
+
+// Origins lead back to the very bytes of each record.
+func TestOriginsLeadBack(t *testing.T) {
+	const before, record = `{"Records":[`, `{"eventVersion":"1.08","eventID":"a","eventName":"ListBuckets","eventSource":"s3.amazonaws.com","eventTime":"2024-01-01T00:00:00Z","userIdentity":{"type":"Root","accessKeyId":"AKIA1"}}`
+	c := corpusOf(t, fileOf("dir/a.json", before+record+"]}"))
+	d := emptyDocument()
+	d.Events = []ScopeEvent{{EventID: "a"}, {EventID: "not in the log"}}
+	origins, err := Origins(context.Background(), c, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(record))
+	want := Origin{File: "dir/a.json", Offset: int64(len(before)), SHA256: hex.EncodeToString(sum[:])}
+	if len(origins) != 1 || origins["a"] != want {
+		t.Errorf("%+v, want %+v", origins, want)
+	}
+}
+
+// So they do in real files.
+func TestOriginsLeadBackInRealLogs(t *testing.T) {
+	files := shared(t, "stratus/*.json")
+	c, d := corpusOf(t, files...), emptyDocument()
+	for i := range c.Len() {
+		d.Events = append(d.Events, ScopeEvent{EventID: c.ID(i)})
+	}
+	origins, err := Origins(context.Background(), c, d)
+	if err != nil || len(origins) != c.Len() {
+		t.Fatal(len(origins), err)
+	}
+	for id, o := range origins {
+		text, err := os.ReadFile(o.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var record json.RawMessage
+		if err := json.NewDecoder(bytes.NewReader(text[o.Offset:])).Decode(&record); err != nil {
+			t.Fatalf("%s at %d: %v", o.File, o.Offset, err)
+		}
+		if sum := sha256.Sum256(record); hex.EncodeToString(sum[:]) != o.SHA256 || !bytes.Contains(record, []byte(id)) {
+			t.Errorf("%s is not at %d of %s", id, o.Offset, o.File)
+		}
 	}
 }
