@@ -299,7 +299,11 @@ func hoursMissing(h trail.CoverageHours) string {
 		says = append(says, fmt.Sprintf("NOT LOGGED in %d of %d hours", h.Gap, total))
 	}
 	if h.Unknown > 0 {
-		says = append(says, fmt.Sprintf("unknown in %d of %d hours: quiet, or not logged", h.Unknown, total))
+		atMost := ""
+		if h.AtMost {
+			atMost = "at most "
+		}
+		says = append(says, fmt.Sprintf("unknown in %s%d of %d hours: quiet, or not logged", atMost, h.Unknown, total))
 	}
 	return strings.Join(says, "; ")
 }

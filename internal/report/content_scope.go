@@ -156,8 +156,11 @@ func (r Report) unlogged() section {
 	s.table(gaps, "The log shows nothing that stopped or narrowed it. What happened before it begins, or in accounts and regions that it lacks, it cannot show.")
 	missing := c.Missing()
 	hours := cutTable("Hours without an event: quiet, or not logged", len(missing), []string{"Account and region", "Category", "Logged", "Not logged", "Unknown"}, func(i int) []text {
-		h := missing[i]
-		return []text{exact(place(h.Account, h.Region)), exact(h.Category), plain(strconv.Itoa(h.Logged)), plain(strconv.Itoa(h.Gap)), plain(strconv.Itoa(h.Unknown))}
+		h, unknown := missing[i], ""
+		if h.AtMost {
+			unknown = "at most "
+		}
+		return []text{exact(place(h.Account, h.Region)), exact(h.Category), plain(strconv.Itoa(h.Logged)), plain(strconv.Itoa(h.Gap)), plain(unknown + strconv.Itoa(h.Unknown))}
 	})
 	if len(c.Cells) == 0 {
 		s.say("No hour is covered: the log has no event in the window that was asked for.")

@@ -57,6 +57,7 @@ func (i *ScopeIdentity) Lives(at time.Time) bool {
 type CoverageHours struct {
 	Account, Region, Category string
 	Logged, Gap, Unknown      int
+	AtMost                    bool // some of Unknown have events: a long log is told by days, not by hours
 }
 
 // Missing gives where hours are missing, those that were surely not logged first, then by how many.
@@ -71,13 +72,14 @@ func (c *Coverage) Missing() []CoverageHours {
 			at[key] = i
 			all = append(all, key)
 		}
-		switch h := cell.hours(); cell.State {
+		switch h := hoursOf(&cell); cell.State {
 		case "logged":
 			all[i].Logged += h
 		case "gap":
 			all[i].Gap += h
 		default:
 			all[i].Unknown += h
+			all[i].AtMost = all[i].AtMost || cell.Events > 0
 		}
 	}
 	all = slices.DeleteFunc(all, func(h CoverageHours) bool { return h.Gap+h.Unknown == 0 })
@@ -85,13 +87,4 @@ func (c *Coverage) Missing() []CoverageHours {
 		return cmp.Or(cmp.Compare(b.Gap, a.Gap), cmp.Compare(b.Unknown, a.Unknown))
 	})
 	return all
-}
-
-func (c *CoverageCell) hours() int {
-	from, errFrom := time.Parse(time.RFC3339, c.From)
-	until, errUntil := time.Parse(time.RFC3339, c.Until)
-	if errFrom != nil || errUntil != nil {
-		return 0
-	}
-	return int(until.Sub(from).Hours())
 }
