@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"runtime"
 	"slices"
 	"sync"
@@ -133,6 +132,7 @@ type again struct {
 	rows   []int
 	out    [][]byte
 	wanted []int // indexes of rows, by offset
+	sum    summer
 }
 
 func (s *again) file(n uint32) error {
@@ -162,12 +162,12 @@ func (s *again) sink() *sink {
 
 // found keeps raw if it is one of the records that are wanted: at this offset, of this length and sum.
 func (s *again) found(offset int64, raw []byte) {
-	where := whereOf(offset, len(raw))
+	size, sum := s.sum.of(raw)
+	where := whereOf(offset, size)
 	i, _ := slices.BinarySearchFunc(s.wanted, where, func(a int, w uint64) int { return cmp.Compare(s.rec(a).where, w) })
 	if i == len(s.wanted) || s.rec(s.wanted[i]).where != where {
 		return
 	}
-	sum := crc32.Checksum(raw, castagnoli)
 	for ; i < len(s.wanted) && s.rec(s.wanted[i]).where == where; i++ {
 		if s.rec(s.wanted[i]).crc == sum {
 			s.out[s.wanted[i]] = bytes.Clone(raw)

@@ -28,6 +28,9 @@ func readEvent(raw []byte) (*Event, error) {
 
 // unnamed names a record that has no eventID by its bytes, so that copies of it are still counted once.
 func unnamed(raw []byte) string {
+	if spaced(raw) {
+		raw = compacted(nil, raw)
+	}
 	sum := sha256.Sum256(raw)
 	return "unnamed-" + hex.EncodeToString(sum[:12])
 }

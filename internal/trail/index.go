@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -273,8 +272,9 @@ func (x *indexed) records(ctx context.Context, c *Corpus, rows []int, out [][]by
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			var sum summer
 			return x.blocksOf(some, place, func(i int, raw []byte) {
-				if crc32.Checksum(raw, castagnoli) == c.rec(rows[i]).crc {
+				if _, crc := sum.of(raw); crc == c.rec(rows[i]).crc {
 					out[i] = slices.Clone(raw)
 				}
 			})

@@ -20,8 +20,8 @@ type rec struct {
 	id [16]byte // of the UUID; of another eventID, a hash
 	Row
 	file  uint32
-	crc   uint32 // of the record's bytes
-	where uint64 // offset in the decompressed file<<24 | length of the record
+	crc   uint32 // of the record's bytes without white space between values
+	where uint64 // offset in the decompressed file<<24 | length of those bytes
 }
 
 const (
@@ -34,6 +34,47 @@ func (r *rec) offset() int64 { return int64(r.where >> 24) }
 func (r *rec) size() int     { return int(r.where & (1<<24 - 1)) }
 
 func whereOf(offset int64, size int) uint64 { return uint64(offset)<<24 | uint64(min(size, 1<<24-1)) }
+
+// A summer tells records apart by what they say, however they are indented.
+type summer struct{ compact []byte }
+
+// of gives the length of raw without white space between values, and the sum of that.
+func (s *summer) of(raw []byte) (size int, crc uint32) {
+	if spaced(raw) {
+		s.compact = compacted(s.compact[:0], raw)
+		raw = s.compact
+	}
+	return len(raw), crc32.Checksum(raw, castagnoli)
+}
+
+// spaced looks at the first member alone: who writes white space does so everywhere.
+func spaced(raw []byte) bool {
+	if len(raw) < 2 || raw[1] != '"' {
+		return true
+	}
+	end, err := skipString(raw, 1)
+	return err != nil || end+1 >= len(raw) || raw[end] != ':' || raw[end+1] <= ' '
+}
+
+func compacted(to, raw []byte) []byte {
+	for i := 0; i < len(raw); {
+		switch c := raw[i]; {
+		case c == '"':
+			end, err := skipString(raw, i)
+			if err != nil {
+				return append(to, raw[i:]...)
+			}
+			to = append(to, raw[i:end]...)
+			i = end
+		case c <= ' ':
+			i++
+		default:
+			to = append(to, c)
+			i++
+		}
+	}
+	return to
+}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -3,7 +3,6 @@ package trail
 import (
 	"bytes"
 	"fmt"
-	"hash/crc32"
 	"hash/maphash"
 )
 
@@ -18,6 +17,7 @@ type worker struct {
 	codes      cache[string, knownCode]
 	seeds      [3]maphash.Seed
 	key        []byte // for looking up
+	sum        summer
 
 	chunk   *chunk
 	number  uint32 // of chunk
@@ -105,7 +105,9 @@ func (w *worker) fast(offset int64, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	r := rec{file: w.current.file, where: whereOf(offset, len(raw)), crc: crc32.Checksum(raw, castagnoli)}
+	r := rec{file: w.current.file}
+	size, crc := w.sum.of(raw)
+	r.where, r.crc = whereOf(offset, size), crc
 	r.Identity = who.number
 	if r.Time, err = seconds1970(f[mTime]); err != nil {
 		return err
@@ -314,7 +316,9 @@ func (w *worker) strict(offset int64, raw []byte) error {
 	if e.Time.IsZero() { // it happened, and nobody knows when: better listed first than not at all
 		w.current.trouble(offset, "bad-time", fmt.Sprintf("event %s has no time that can be read", printable(e.ID)))
 	}
-	r := rec{file: w.current.file, where: whereOf(offset, len(raw)), crc: crc32.Checksum(raw, castagnoli)}
+	r := rec{file: w.current.file}
+	size, crc := w.sum.of(raw)
+	r.where, r.crc = whereOf(offset, size), crc
 	r.Row = Row{Time: seconds(e.Time, 0), Identity: w.t.addIdentity(&e.Identity), Code: uint16(w.code(e.Code)), Flags: outcomeFlag(e.Outcome),
 		Kind:  w.t.addKind(Kind{e.Name, e.Source, e.Category, e.ReadOnly, e.Type}),
 		Place: w.t.addPlace(Place{e.Region, e.Recipient}), Client: w.t.addClient(Client{e.SourceIP, e.UserAgent})}
