@@ -75,7 +75,10 @@ func besides(in *trail.Ingest) string {
 // incomplete is the error of an answer that may lack something.
 func incomplete(in *trail.Ingest) error {
 	n := lost(in)
-	if n == 0 {
+	switch {
+	case n == 0 && in.Events == 0 && in.Foreign > 0:
+		return fmt.Errorf("%w: there is no CloudTrail event in what was given, so that nothing can be said", engine.ErrPartly)
+	case n == 0:
 		return nil
 	}
 	return fmt.Errorf("%w: %d things could not be read or looked up, and the answer may lack what is in them", engine.ErrPartly, n)

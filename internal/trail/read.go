@@ -107,21 +107,6 @@ func (o *one) trouble(offset int64, kind, detail string) {
 	}
 }
 
-// foreign says once of a file without a record that it is no log, instead of saying of each of its lines that it is
-// junk. What else was wrong with it stays: what begins as JSON and breaks off may have been a log.
-func (o *one) foreign() {
-	isJunk := func(p Problem) bool { return p.Kind == "junk" }
-	junk := slices.ContainsFunc(o.problem, isJunk)
-	o.problem = slices.DeleteFunc(o.problem, isJunk)
-	switch {
-	case len(o.problem) > 0:
-	case junk:
-		o.trouble(0, "not-a-log", "its lines are no JSON")
-	default:
-		o.trouble(0, "not-a-log", "no CloudTrail record in it")
-	}
-}
-
 // refuse notes a record that nobody can read, and keeps its bytes.
 func (o *one) refuse(offset int64, err error, raw []byte) {
 	o.trouble(offset, problemKind(err), err.Error())
@@ -251,7 +236,6 @@ func (w *worker) finish(shape string) {
 	w.digests = append(w.digests, o.digests...)
 	if shape == shapeForeign {
 		t.Foreign++
-		o.foreign()
 	}
 	if shape != "" {
 		if t.Shapes == nil {
