@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -143,12 +144,16 @@ func (h *history) ask(ctx context.Context, asks []action.Lookup) error {
 		h.asked[q] = true
 	}
 	h.a.tell("asking CloudTrail in %d regions for %s", len(h.regions), summary(asks))
+	b := newBar(h.a.stderr, "asking", len(h.regions)*len(asks), "questions", 0)
+	defer b.end()
+	var done, events atomic.Int64
 	var g errgroup.Group
 	for _, r := range h.regions {
 		g.Go(func() error {
 			for _, q := range asks {
 				q.Since, q.Until = h.since, h.until
-				r.look(ctx, h.conn.In(r.name), q)
+				r.look(ctx, h.conn.In(r.name), q, func() { b.at(int(done.Load()), 0, int(events.Add(1))) })
+				done.Add(1)
 			}
 			return ctx.Err()
 		})
@@ -165,8 +170,8 @@ func summary(asks []action.Lookup) string {
 
 var errTooMany = errors.New("it has more events than are looked up at once: narrow it with --since and --until, or read the archive with --logs")
 
-// look asks one question. Once a region has refused, it is not asked again.
-func (r *regionHistory) look(ctx context.Context, c *action.AWS, q action.Lookup) {
+// look asks one question, and tells of each event. Once a region has refused, it is not asked again.
+func (r *regionHistory) look(ctx context.Context, c *action.AWS, q action.Lookup, came func()) {
 	if r.failed != nil && !errors.Is(r.failed, errTooMany) {
 		return
 	}
@@ -176,6 +181,7 @@ func (r *regionHistory) look(ctx context.Context, c *action.AWS, q action.Lookup
 			return fmt.Errorf("%s %s: %w", q.Attribute, q.Value, errTooMany)
 		}
 		r.records[id] = record
+		came()
 		return nil
 	})
 	if err != nil && r.failed == nil {

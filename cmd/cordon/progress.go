@@ -15,9 +15,11 @@ import (
 // line every ten seconds, so that a log of the run stays short. Nothing is shown of what is done within two seconds.
 type bar struct {
 	out   io.Writer
-	live  bool // a terminal, that takes a carriage return
-	files int
-	total int64 // bytes as stored; 0: unknown
+	live  bool   // a terminal, that takes a carriage return
+	doing string // reading
+	each  string // files
+	n     int    // of them
+	total int64  // bytes as stored; 0: unknown
 	began time.Time
 
 	mu    sync.Mutex
@@ -26,14 +28,14 @@ type bar struct {
 }
 
 // newBar makes a bar on w. With NO_COLOR, or on a terminal that says it is dumb, nothing is written over.
-func newBar(w io.Writer, files int, total int64) *bar {
+func newBar(w io.Writer, doing string, n int, each string, total int64) *bar {
 	f, ok := w.(*os.File)
 	live := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return &bar{out: w, live: live, files: files, total: total, began: time.Now()}
+	return &bar{out: w, live: live, doing: doing, n: n, each: each, total: total, began: time.Now()}
 }
 
-// at is told how much is read; it may be called from many goroutines.
-func (b *bar) at(files int, bytes int64, events int) {
+// at is told how much is done; it may be called from many goroutines.
+func (b *bar) at(done int, bytes int64, events int) {
 	pause := 10 * time.Second
 	if b.live {
 		pause = 200 * time.Millisecond
@@ -45,7 +47,7 @@ func (b *bar) at(files int, bytes int64, events int) {
 		return
 	}
 	b.last = now
-	line := b.line(files, bytes, events, now.Sub(b.began))
+	line := b.line(done, bytes, events, now.Sub(b.began))
 	if !b.live {
 		fmt.Fprintln(b.out, line)
 		return
@@ -55,16 +57,16 @@ func (b *bar) at(files int, bytes int64, events int) {
 }
 
 // line is the same width for as long as it can be, in characters that every terminal has.
-func (b *bar) line(files int, bytes int64, events int, spent time.Duration) string {
+func (b *bar) line(done int, bytes int64, events int, spent time.Duration) string {
 	if b.total <= 0 || bytes <= 0 {
-		return fmt.Sprintf("reading  %d of %d files   %s   %s events", files, b.files, size(bytes), thousands(events))
+		return fmt.Sprintf("%s  %d of %d %s   %s events", b.doing, done, b.n, b.each, thousands(events))
 	}
-	done := min(float64(bytes)/float64(b.total), 1)
+	part := min(float64(bytes)/float64(b.total), 1)
 	const width = 24
-	full := int(done * width)
-	left := time.Duration(float64(spent) * (1 - done) / done).Round(time.Second)
-	return fmt.Sprintf("reading  [%s%s] %3.0f%%   %s of %s   %s events   %v left",
-		strings.Repeat("#", full), strings.Repeat(".", width-full), 100*done, size(bytes), size(b.total), thousands(events), left)
+	full := int(part * width)
+	left := time.Duration(float64(spent) * (1 - part) / part).Round(time.Second)
+	return fmt.Sprintf("%s  [%s%s] %3.0f%%   %s of %s   %s events   %v left", b.doing,
+		strings.Repeat("#", full), strings.Repeat(".", width-full), 100*part, size(bytes), size(b.total), thousands(events), left)
 }
 
 // end clears the line.

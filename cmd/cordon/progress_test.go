@@ -12,7 +12,7 @@ import (
 func TestBar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		b := newBar(&out, 100, 1000)
+		b := newBar(&out, "reading", 100, "files", 1000)
 		for i := range 60 { // a minute and a half
 			b.at(i, int64(10*i), 1000*i)
 			time.Sleep(1500 * time.Millisecond)
@@ -30,7 +30,7 @@ func TestBar(t *testing.T) {
 		}
 
 		out.Reset()
-		quick := newBar(&out, 1, 10)
+		quick := newBar(&out, "reading", 1, "files", 10)
 		quick.at(1, 10, 1)
 		quick.end()
 		if out.Len() != 0 {
@@ -43,7 +43,7 @@ func TestBar(t *testing.T) {
 func TestBarAtATerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		b := newBar(&out, 100, 0)
+		b := newBar(&out, "reading", 100, "files", 0)
 		b.live = true
 		time.Sleep(3 * time.Second)
 		b.at(1, 1, 1_000_000)

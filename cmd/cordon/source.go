@@ -109,7 +109,7 @@ func (a *app) readLogs(ctx context.Context, files []trail.File, o trail.Options)
 	for _, f := range files {
 		total += f.Size
 	}
-	b := newBar(a.stderr, len(files), total)
+	b := newBar(a.stderr, "reading", len(files), "files", total)
 	defer b.end()
 	o.Progress = b.at
 	c, err := trail.Read(ctx, files, o)
