@@ -58,7 +58,7 @@ func (s *source) check() error {
 	return nil
 }
 
-// corpus reads what the source names. It is to be closed.
+// corpus reads what the source names; q, which may be empty, is what will be asked of it. It is to be closed.
 func (a *app) corpus(ctx context.Context, s source, q trail.Question) (*trail.Corpus, error) {
 	if s.index != "" {
 		boundMemory()
@@ -72,7 +72,11 @@ func (a *app) corpus(ctx context.Context, s source, q trail.Question) (*trail.Co
 	if err != nil {
 		return nil, err
 	}
-	return a.readLogs(ctx, files, trail.Options{Workers: s.workers(), Keys: keys})
+	o := trail.Options{Workers: s.workers(), Keys: keys}
+	if len(q.Seeds) > 0 {
+		o.Keep = trail.KeepFor(q)
+	}
+	return a.readLogs(ctx, files, o)
 }
 
 // workers is how many files are read side by side: as many as there are processors, and more where each has to be
