@@ -278,7 +278,13 @@ func (c *claim) compare(o *claim) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(rankOf(o.confidence), rankOf(c.confidence)), cmp.Compare(seed(c), seed(o)), cmp.Compare(c.from, o.from),
+	proof := func(c *claim) int { // what an event shows before what follows from the identity alone
+		if len(c.evidence) > 0 {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(rankOf(o.confidence), rankOf(c.confidence)), cmp.Compare(seed(c), seed(o)), cmp.Compare(c.from, o.from), cmp.Compare(proof(c), proof(o)),
 		cmp.Compare(elsewhere(c.parent), elsewhere(o.parent)), strings.Compare(c.rule, o.rule), strings.Compare(c.parent, o.parent))
 }
 

@@ -162,7 +162,6 @@ func (s *search) apart(ctx context.Context) error {
 	if err := s.leaveOwn(ctx, rows); err != nil {
 		return err
 	}
-	s.possible = len(rows) - len(s.own)
 	limit := s.firstOf(rows)
 	for n, rows := range of {
 		for _, row := range rows {
@@ -171,6 +170,7 @@ func (s *search) apart(ctx context.Context) error {
 			}
 			r := s.c.Row(int(row))
 			n.tally(s.c, r)
+			s.possible++
 			if limit.before(r.Time, row) {
 				s.hits[row] = hit{node: n, via: SamePrincipal, before: n.begins() > r.Time}
 			}
