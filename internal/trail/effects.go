@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,9 +17,6 @@ func EffectsOf(e *Event) Effects {
 	m := meaningOf(e)
 	r := reader{e: e}
 	fx := Effects{Techniques: distinct(strings.Fields(m.attack)), Padded: e.Omitted && !e.ReadOnly}
-	if e.fromStolenInstance() {
-		fx.Techniques = append(fx.Techniques, "T1552.005")
-	}
 	named := r.touches(m.touch, m.accessOf(e))
 	fx.Touches = r.reached(named, m.accessOf(e))
 	if m.secret {
@@ -47,14 +43,6 @@ func EffectsOf(e *Event) Effects {
 		}
 	}
 	return fx
-}
-
-// fromStolenInstance says that the credential that the metadata service gave an instance was used from an address,
-// not by AWS on the instance's behalf.
-func (e *Event) fromStolenInstance() bool {
-	_, err := netip.ParseAddr(e.SourceIP)
-	ofInstance := e.Identity.EC2RoleDelivery != "" || strings.HasPrefix(sessionName(&e.Identity), "i-")
-	return ofInstance && e.Identity.InvokedBy == "" && err == nil
 }
 
 // meaningOf gives the row of e with what its when adds.

@@ -314,10 +314,8 @@ func (c *claim) covers(n *node, row, time uint32) bool {
 		return false
 	case c.only != nil:
 		return c.only.has(row)
-	case n.mine == nil:
-		return true
 	case c.named:
-		return !n.mine(row)
+		return n.mine == nil || !n.mine(row)
 	}
 	return n.agent == nil || !n.agent(row)
 }

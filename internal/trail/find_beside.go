@@ -169,8 +169,10 @@ func (s *search) apart(ctx context.Context) error {
 				continue
 			}
 			r := s.c.Row(int(row))
-			n.tally(s.c, r)
 			s.possible++
+			if n.followed() == nil {
+				n.tally(s.c, r)
+			}
 			if limit.before(r.Time, row) {
 				s.hits[row] = hit{node: n, via: SamePrincipal, before: n.begins() > r.Time}
 			}

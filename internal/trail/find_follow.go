@@ -328,9 +328,8 @@ func (s *search) trustees(e *Event, g Grant, why claim) {
 	sessions := s.g.byRole(g.Account, lastPart(g.ID))
 	for _, k := range sessions {
 		for _, row := range s.issuers(s.g.one(k).AccessKey) {
-			if s.c.Row(row).Time < why.from {
-				caller := s.c.Identity(s.c.Row(row).Identity)
-				known[callerOf(caller)] = true
+			if by := s.g.group(row); by >= 0 && s.hadRoles(by, g.Account, why.from) {
+				known[callerOf(s.g.one(by))] = true
 			}
 		}
 	}
@@ -346,6 +345,15 @@ func (s *search) trustees(e *Event, g Grant, why claim) {
 			s.letIn(k, t, g, known, w)
 		}
 	}
+}
+
+// hadRoles says that a caller had roles of the account before: which they were is in records that are not read for it,
+// so that one who had any counts as known.
+func (s *search) hadRoles(k int32, account string, before uint32) bool {
+	return slices.ContainsFunc(s.g.rows(k), func(row uint32) bool {
+		r := s.c.Row(int(row))
+		return r.Time < before && r.Outcome() == Success && strings.HasPrefix(s.c.Kind(r.Kind).Name, "AssumeRole") && s.c.Place(r.Place).Account == account
+	})
 }
 
 // trusteeOf describes whom a policy lets in.
@@ -388,8 +396,6 @@ func (s *search) letIn(k int32, trustee string, g Grant, known map[string]bool, 
 			w.evidence = append(slices.Clone(why.evidence), s.c.ID(row))
 			w.from = r.Time
 			s.pick(uint32(row), w)
-			w.only, w.named = nil, true
-			s.group(k, w)
 		}
 	}
 }

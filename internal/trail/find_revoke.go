@@ -149,12 +149,16 @@ func (s *search) undo(e *Event, u Undo) {
 	for _, n := range s.nodes {
 		key := n.AccessKey != "" && n.AccessKey == u.ID
 		thing := n.thing != "" && n.thing == u.ID
+		given := u.Rule == "" && slices.ContainsFunc(n.claims, func(c claim) bool { return c.what == u.ID && u.ID != "" })
 		acts := u.Rule == "" && u.ID != "" && (u.ID == n.ARN || u.ID == s.roleOf(n))
-		if !key && !thing && !acts {
+		if !key && !thing && !acts && !given {
 			continue
 		}
 		for i := range n.claims {
 			c := &n.claims[i]
+			if given && !key && !thing && !acts && c.what != u.ID {
+				continue
+			}
 			if at >= c.from && !slices.Contains(c.evidence, e.ID) && (u.Rule == "" || u.Rule == c.rule && (u.What == "" || u.What == c.what)) {
 				c.ended, c.endedBy = at, e.ID
 			}
