@@ -47,7 +47,7 @@ func EffectsOf(e *Event) Effects {
 
 // meaningOf gives the row of e with what its when adds.
 func meaningOf(e *Event) meaning {
-	m := table[e.ServiceName()+":"+e.Name]
+	_, m := rowFor(e.ServiceName(), e.Name)
 	more := m.when
 	for i := range more {
 		if e.holds(more[i].holds) {

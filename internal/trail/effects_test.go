@@ -148,7 +148,9 @@ func say(fx *Effects) []string {
 func TestEffects(t *testing.T) {
 	has := map[string]bool{}
 	for _, c := range effectCases(t) {
-		has[c.name] = true
+		service, name, _ := strings.Cut(c.name, ":")
+		row, _ := rowFor(service, name)
+		has[row] = true
 		fx := EffectsOf(eventOfCase(c))
 		if got := say(&fx); !slices.Equal(got, c.want) {
 			t.Errorf("testdata/effects.txt:%d: %s\n got:\n  = %s\n want:\n  = %s", c.line, c.name, strings.Join(got, "\n  = "), strings.Join(c.want, "\n  = "))
@@ -213,7 +215,7 @@ func TestTableNamesRealOperations(t *testing.T) {
 	for name := range table {
 		service, event, _ := strings.Cut(name, ":")
 		modules, _ := filepath.Glob(filepath.Join(cache, "github.com/aws/aws-sdk-go-v2/service", service+"@*"))
-		if len(modules) == 0 || slices.Contains([]string{"s3", "sso", "signin", "elasticloadbalancing"}, service) || slices.Contains(loggedOtherwise, name) {
+		if len(modules) == 0 || strings.HasSuffix(event, "*") || slices.Contains([]string{"s3", "sso", "signin", "elasticloadbalancing"}, service) || slices.Contains(loggedOtherwise, name) {
 			continue
 		}
 		checked++

@@ -60,7 +60,8 @@ type expose struct {
 // undo takes back a grant or exposure of what the row touches first, or of what is at the path of.
 type undo struct{ of, rule, what string }
 
-// table has one row an event, by the service's and the event's name. Sources: the API references at
+// table has one row an event, by the service's and the event's name. A name that ends in * is a row for all events that
+// begin so and have none of their own; the longest counts, and the service * is for those of all services. Sources: the API references at
 // docs.aws.amazon.com for what requests and responses hold, attack.mitre.org (Enterprise, IaaS) for what it means.
 var table = join(tableParts)
 
@@ -74,6 +75,21 @@ func join(parts []map[string]meaning) map[string]meaning {
 		maps.Copy(all, p)
 	}
 	return all
+}
+
+// rowFor gives the row of an event, or an empty one.
+func rowFor(service, name string) (string, meaning) {
+	for _, s := range []string{service, "*"} {
+		if m, ok := table[s+":"+name]; ok {
+			return s + ":" + name, m
+		}
+		for i := len(name); i > 0; i-- {
+			if m, ok := table[s+":"+name[:i]+"*"]; ok {
+				return s + ":" + name[:i] + "*", m
+			}
+		}
+	}
+	return "", meaning{}
 }
 
 // What rows touch.

@@ -14,7 +14,6 @@ var tableSecrets = map[string]meaning{
 	"ssm:GetParameters":                   {touch: on(parameter), access: ReadConfig, when: decrypted},
 	"ssm:GetParametersByPath":             {touch: on(parameter), access: ReadConfig, when: decrypted},
 	"ssm:GetParameterHistory":             {touch: on(parameter), access: ReadConfig, when: decrypted},
-	"ssm:DescribeParameters":              {access: List, attack: "T1526"},
 	"ssm:PutParameter":                    {touch: on(parameter), attack: "T1565.001"},
 	"ssm:DeleteParameter":                 {touch: on(parameter), undo: gone, attack: "T1485"},
 	"ssm:DeleteParameters":                {touch: on(parameter), undo: gone, attack: "T1485"},
@@ -35,14 +34,13 @@ var tableSecrets = map[string]meaning{
 	"cloudformation:GetTemplate":          {touch: on(touch{"CloudFormation::Stack", "request.stackName"}), access: ReadConfig, attack: "T1580"},
 	"rds:DownloadDBLogFilePortion":        {touch: on(dbInstance), access: ReadData, attack: "T1552.001 T1654"},
 	"rds:DownloadCompleteDBLogFile":       {touch: on(dbInstance), access: ReadData, attack: "T1552.001 T1654"},
-	"dms:DescribeEndpoints":               {access: List, attack: "T1580"},
 }
 
 var (
 	decrypted       = []when{{"!request.withDecryption=false", meaning{access: ReadData, secret: true, attack: "T1555.006 T1552"}}}
 	decryptedSecret = touch{"", "request.encryptionContext.SecretARN|request.encryptionContext.PARAMETER_ARN|request.encryptionContext.aws:s3:arn|request.encryptionContext.aws:lambda:FunctionArn"}
 
-	ransomNote  = when{"request.key~ransom,decrypt,recover_files,restore_files,files_encrypted", meaning{attack: "T1486"}}
+	ransomNote  = when{"request.key~ransom,decrypt,recover_files,restore_files,files-deleted,files-encrypted,files_encrypted", meaning{attack: "T1486"}}
 	customerKey = []when{
 		{"request.x-amz-server-side-encryption-customer-algorithm", meaning{attack: "T1486"}},
 		{"request.x-amz-server-side-encryption-aws-kms-key-id@", meaning{attack: "T1486"}},
@@ -101,6 +99,8 @@ var tableData = map[string]meaning{
 	"rds:ModifyDBInstance":                      {touch: on(dbInstance), access: Write, attack: "T1578", when: databaseChange},
 	"rds:ModifyDBCluster":                       {touch: on(dbCluster), access: Write, attack: "T1578", when: databaseChange},
 	"rds:CreateDBInstance":                      {touch: on(dbInstance), access: Write, when: []when{{"request.publiclyAccessible=true", publicDatabase}}},
+	"rds:CreateDBCluster":                       {touch: on(dbCluster), access: Write, attack: "T1578.002"},
+	"redshift:CreateCluster":                    {touch: on(touch{"Redshift::Cluster", "request.clusterIdentifier"}), access: Write, attack: "T1578.002", when: []when{{"request.publiclyAccessible=true", publicDatabase}}},
 	"rds:CreateDBInstanceReadReplica":           {touch: on(touch{"RDS::DBInstance", "request.sourceDBInstanceIdentifier"}), access: ReadData, attack: "T1578"},
 	"rds:RestoreDBInstanceFromDBSnapshot":       {touch: on(dbSnapshot, dbInstance), access: ReadData, attack: "T1578.002 T1530", when: []when{{"request.publiclyAccessible=true", publicDatabase}}},
 	"rds:RestoreDBClusterFromSnapshot":          {touch: on(touch{"RDS::DBClusterSnapshot", "request.snapshotIdentifier"}), access: ReadData, attack: "T1578.002 T1530"},

@@ -50,6 +50,7 @@ var tablePassRole = map[string]meaning{
 	"codepipeline:CreatePipeline":                     {touch: on(touch{"CodePipeline::Pipeline", "request.pipeline.name"}), grant: passes("request.pipeline.roleArn", "request.pipeline.name"), attack: "T1648 T1548.005"},
 	"codepipeline:UpdatePipeline":                     {touch: on(touch{"CodePipeline::Pipeline", "request.pipeline.name"}), grant: passes("request.pipeline.roleArn", "request.pipeline.name"), attack: "T1648 T1677"},
 	"codestar:CreateProject":                          {touch: on(touch{"CodeStar::Project", "request.id|request.name"}), grant: passes("request.toolchain.roleArn", "request.id"), attack: "T1548.005"},
+	"codestar:CreateProjectFromTemplate":              {touch: on(touch{"CodeStar::Project", "request.projectId|request.name"}), attack: "T1548.005"},
 	"codestar:AssociateTeamMember":                    {touch: on(touch{"CodeStar::Project", "request.projectId"}), attack: "T1098.003"},
 	"codedeploy:CreateDeploymentGroup":                {touch: on(touch{"CodeDeploy::Application", "request.applicationName"}), grant: passes("request.serviceRoleArn", "request.applicationName"), attack: "T1548.005"},
 	"codedeploy:CreateDeployment":                     {touch: on(touch{"CodeDeploy::Application", "request.applicationName"}), access: Execute, attack: "T1651"},
@@ -58,10 +59,12 @@ var tablePassRole = map[string]meaning{
 	"datapipeline:ActivatePipeline":                   {touch: on(touch{"DataPipeline::Pipeline", "request.pipelineId"}), access: Execute, attack: "T1648"},
 	"sagemaker:CreateNotebookInstance":                {touch: on(notebook), grant: passes("request.roleArn", "request.notebookInstanceName"), attack: "T1548.005 T1578.002"},
 	"sagemaker:UpdateNotebookInstance":                {touch: on(notebook), grant: passes("request.roleArn", "request.notebookInstanceName"), attack: "T1548.005"},
+	"sagemaker:StartNotebookInstance":                 {touch: on(notebook), access: Execute, attack: "T1578"},
+	"sagemaker:StopNotebookInstance":                  {touch: on(notebook), access: Write, attack: "T1489"},
 	"sagemaker:CreatePresignedNotebookInstanceUrl":    {touch: on(notebook), access: Execute, grant: controls("notebook", "host-control", notebook), attack: "T1021.007 T1548.005"},
 	"sagemaker:CreatePresignedDomainUrl":              {touch: on(touch{"SageMaker::Domain", "request.domainId"}), access: Execute, grant: controls("notebook", "host-control", touch{"SageMaker::Domain", "request.domainId"}), attack: "T1021.007"},
-	"sagemaker:CreateNotebookInstanceLifecycleConfig": {attack: "T1059.009"},
-	"sagemaker:UpdateNotebookInstanceLifecycleConfig": {attack: "T1059.009"},
+	"sagemaker:CreateNotebookInstanceLifecycleConfig": {touch: on(lifecycle), grant: controls("notebook", "code-control", lifecycle), attack: "T1059.009 T1546"},
+	"sagemaker:UpdateNotebookInstanceLifecycleConfig": {touch: on(lifecycle), grant: controls("notebook", "code-control", lifecycle), attack: "T1059.009 T1546"},
 	"sagemaker:CreateProcessingJob":                   {touch: on(touch{"SageMaker::ProcessingJob", "request.processingJobName"}), grant: passes("request.roleArn", "request.processingJobName"), attack: "T1648 T1548.005"},
 	"sagemaker:CreateTrainingJob":                     {touch: on(touch{"SageMaker::TrainingJob", "request.trainingJobName"}), grant: passes("request.roleArn", "request.trainingJobName"), attack: "T1648 T1548.005"},
 	"sagemaker:CreateHyperParameterTuningJob":         {grant: passes("request.trainingJobDefinition.roleArn", "request.hyperParameterTuningJobName"), attack: "T1648 T1548.005"},
@@ -112,6 +115,7 @@ var tablePassRole = map[string]meaning{
 var (
 	glueJob      = touch{"Glue::Job", "request.name|request.jobName"}
 	notebook     = touch{"SageMaker::NotebookInstance", "request.notebookInstanceName"}
+	lifecycle    = touch{"SageMaker::NotebookInstanceLifecycleConfig", "request.notebookInstanceLifecycleConfigName"}
 	stateMachine = touch{"StepFunctions::StateMachine", "response.stateMachineArn|request.stateMachineArn|request.name"}
 
 	// taskRoles are those that a call puts in place of the task definition's.
@@ -174,6 +178,10 @@ var tableControl = map[string]meaning{
 	"ec2:CreateVolume":                                   {touch: on(volume, snapshot), attack: "T1578"},
 	"ec2:AttachNetworkInterface":                         {touch: on(theInstance), attack: "T1578"},
 	"ecs:ExecuteCommand":                                 {touch: on(touch{"ECS::Task", "request.task"}, ecsCluster), access: Execute, grant: controls("task", "host-control", touch{"ECS::Task", "request.task"}), attack: "T1609"},
+	"cloudshell:CreateEnvironment":                       {access: Execute, attack: "T1059.009"},
+	"cloudshell:CreateSession":                           {access: Execute, attack: "T1059.009"},
+	"cloudshell:GetFileDownloadUrls":                     {access: ReadData, attack: "T1567"},
+	"cloudshell:GetFileUploadUrls":                       {access: Write, attack: "T1105"},
 	"eks:CreateCluster":                                  {touch: on(eksCluster), grant: passes("request.roleArn", "request.name"), attack: "T1578.002"},
 	"eks:CreateNodegroup":                                {touch: on(eksCluster), grant: passes("request.nodeRole", "request.nodegroupName"), attack: "T1578.002"},
 	"eks:CreateFargateProfile":                           {touch: on(eksCluster), grant: passes("request.podExecutionRoleArn", "request.fargateProfileName"), attack: "T1610"},

@@ -18,6 +18,7 @@ var techniqueNames = map[string]string{
 	"T1098.003": "Account Manipulation: Additional Cloud Roles",
 	"T1098.004": "Account Manipulation: SSH Authorized Keys",
 	"T1098.006": "Account Manipulation: Additional Container Cluster Roles",
+	"T1105":     "Ingress Tool Transfer",
 	"T1110":     "Brute Force",
 	"T1113":     "Screen Capture",
 	"T1114.003": "Email Collection: Email Forwarding Rule",
