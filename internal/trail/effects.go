@@ -15,10 +15,9 @@ const maxTouches = 64
 // is hidden, was left out or could not be read, the row's worst is assumed.
 func EffectsOf(e *Event) Effects {
 	m := meaningOf(e)
-	r := reader{e: e}
 	fx := Effects{Techniques: distinct(strings.Fields(m.attack)), Padded: e.Omitted && !e.ReadOnly}
-	named := r.touches(m.touch, m.accessOf(e))
-	fx.Touches = r.reached(named, m.accessOf(e))
+	named := e.touches(m.touch, m.accessOf(e))
+	fx.Touches = e.reached(named, m.accessOf(e))
 	if m.secret {
 		fx.Secrets = slices.DeleteFunc(slices.Clone(fx.Touches), func(t Touch) bool { return t.Type == "AWS::KMS::Key" })
 	}
@@ -26,16 +25,16 @@ func EffectsOf(e *Event) Effects {
 		fx.Weakens = inWords(m.weak, named)
 	}
 	if m.issue != nil && e.Outcome == Success {
-		fx.Issues = r.issues(m.issue)
+		fx.Issues = e.issues(m.issue)
 	}
 	for i := range m.grant {
-		fx.Grants = append(fx.Grants, r.grants(&m.grant[i])...)
+		fx.Grants = append(fx.Grants, e.grants(&m.grant[i])...)
 	}
 	for i := range m.expose {
-		fx.Exposures = append(fx.Exposures, r.exposures(&m.expose[i], named)...)
+		fx.Exposures = append(fx.Exposures, e.exposures(&m.expose[i], named)...)
 	}
 	for _, u := range m.undo {
-		fx.Undoes = append(fx.Undoes, r.undoes(u, named)...)
+		fx.Undoes = append(fx.Undoes, e.undoes(u, named)...)
 	}
 	for _, u := range fx.Undoes {
 		if u.Rule == "" && u.What == "" {
@@ -110,15 +109,12 @@ var verbs = []struct {
 	{Execute, []string{"Invoke", "Execute", "Run", "Start", "Send", "Submit", "Converse"}},
 }
 
-// reader reads one event by the table's paths.
-type reader struct{ e *Event }
-
 // touches gives the resources that the rows' paths name.
-func (r reader) touches(of []touch, access Access) []Touch {
+func (e *Event) touches(of []touch, access Access) []Touch {
 	var out []Touch
 	for _, t := range of {
-		for _, id := range r.e.all(t.path) {
-			out = addTouch(out, r.e.touchOf(t.kind, id, access))
+		for _, id := range e.all(t.path) {
+			out = addTouch(out, e.touchOf(t.kind, id, access))
 		}
 	}
 	return out
@@ -126,10 +122,10 @@ func (r reader) touches(of []touch, access Access) []Touch {
 
 // reached gives the resources of the record and those named; where there are neither, what the request, the response
 // of a call that creates, or the message of a refusal names in the usual ways.
-func (r reader) reached(named []Touch, access Access) []Touch {
+func (e *Event) reached(named []Touch, access Access) []Touch {
 	var out []Touch
-	for _, x := range r.e.Resources {
-		t := r.e.touchOf(strings.TrimPrefix(x.Type, "AWS::"), x.ARN, access)
+	for _, x := range e.Resources {
+		t := e.touchOf(strings.TrimPrefix(x.Type, "AWS::"), x.ARN, access)
 		if x.Account != "" {
 			t.Account = x.Account
 		}
@@ -139,11 +135,11 @@ func (r reader) reached(named []Touch, access Access) []Touch {
 		out = addTouch(out, t)
 	}
 	if len(out) == 0 {
-		out = r.touches(usual, access)
+		out = e.touches(usual, access)
 	}
 	if len(out) == 0 {
-		for _, arn := range r.arns() {
-			out = addTouch(out, r.e.touchOf("", arn, access))
+		for _, arn := range e.arns() {
+			out = addTouch(out, e.touchOf("", arn, access))
 		}
 	}
 	return out
@@ -170,23 +166,23 @@ var arnPattern = regexp.MustCompile(`arn:aws[a-z-]{0,16}:[a-z0-9-]{1,40}:[a-z0-9
 
 // arns gives the ARNs that a record names outside its resources: in the request, in the response of a call that makes
 // something, and, where it was refused without a request, behind "on resource:" of the message.
-func (r reader) arns() []string {
+func (e *Event) arns() []string {
 	var out []string
 	find := func(s string) {
 		if len(s) >= 2048 || strings.HasPrefix(strings.TrimSpace(s), "{") {
 			return // a policy names much that is not touched
 		}
 		for _, arn := range arnPattern.FindAllString(s, maxTouches) {
-			if len(out) < maxTouches && (!strings.Contains(arn, ":iam::") || r.e.ServiceName() == "iam" || r.e.ServiceName() == "sts") { // a role that is passed is not touched
+			if len(out) < maxTouches && (!strings.Contains(arn, ":iam::") || e.ServiceName() == "iam" || e.ServiceName() == "sts") { // a role that is passed is not touched
 				out = append(out, arn)
 			}
 		}
 	}
-	strs(r.e.Request, find)
-	if len(out) == 0 && !r.e.ReadOnly {
-		strs(r.e.Response, find)
+	strs(e.Request, find)
+	if len(out) == 0 && !e.ReadOnly {
+		strs(e.Response, find)
 	}
-	if _, on, ok := strings.Cut(r.e.Message, "on resource: "); ok && len(out) == 0 {
+	if _, on, ok := strings.Cut(e.Message, "on resource: "); ok && len(out) == 0 {
 		find(arnPattern.FindString(on[:min(len(on), 1024)]))
 	}
 	return out
@@ -207,10 +203,10 @@ func inWords(s string, named []Touch) string {
 	return strings.ReplaceAll(s, "{}", strings.Join(ids, ", "))
 }
 
-func (r reader) issues(i *issue) []Issue {
-	one := Issue{Rule: i.rule, ARN: r.e.str(i.arn), Principal: r.e.str(i.principal), RoleARN: r.e.str(i.role),
-		Session: r.e.str(i.session), Expires: moments(r.e.str(i.expires)), TokenID: r.e.str(i.id)}
-	keys := r.e.all(i.key)
+func (e *Event) issues(i *issue) []Issue {
+	one := Issue{Rule: i.rule, ARN: e.str(i.arn), Principal: e.str(i.principal), RoleARN: e.str(i.role),
+		Session: e.str(i.session), Expires: moments(e.str(i.expires)), TokenID: e.str(i.id)}
+	keys := e.all(i.key)
 	if len(keys) == 0 {
 		if one.ARN == "" && one.RoleARN == "" && one.TokenID == "" {
 			return nil
@@ -236,19 +232,19 @@ func moments(s string) time.Time {
 	return time.Time{}
 }
 
-func (r reader) grants(g *grant) []Grant {
-	over := r.touches([]touch{g.of}, "")
-	if len(over) == 0 && g.of == aUser && r.e.Identity.Type == "IAMUser" && !r.e.untold("request") && r.e.Outcome == Success {
-		over = []Touch{r.e.touchOf(aUser.kind, r.e.Identity.ARN, "")} // IAM takes the caller's own user where none is named
+func (e *Event) grants(g *grant) []Grant {
+	over := e.touches([]touch{g.of}, "")
+	if len(over) == 0 && g.of == aUser && e.Identity.Type == "IAMUser" && !e.untold("request") && e.Outcome == Success {
+		over = []Touch{e.touchOf(aUser.kind, e.Identity.ARN, "")} // IAM takes the caller's own user where none is named
 	}
-	one := Grant{Kind: g.kind, Rule: g.rule, Confidence: g.sure, What: r.e.str(g.what)}
+	one := Grant{Kind: g.kind, Rule: g.rule, Confidence: g.sure, What: e.str(g.what)}
 	if one.Confidence == "" {
 		one.Confidence = Certain
 	}
 	if g.trust != "" {
-		one.Trustees = namesOf(allowed(r.e.value(g.trust)))
+		one.Trustees = namesOf(allowed(e.value(g.trust)))
 	}
-	through := r.e.all(g.through)
+	through := e.all(g.through)
 	if len(through) == 0 {
 		through = []string{""}
 	}
@@ -265,17 +261,17 @@ func (r reader) grants(g *grant) []Grant {
 	return out
 }
 
-func (r reader) undoes(u undo, named []Touch) []Undo {
-	ids := r.e.all(u.of)
+func (e *Event) undoes(u undo, named []Touch) []Undo {
+	ids := e.all(u.of)
 	switch {
 	case u.of == "" && len(named) > 0:
 		ids = []string{named[0].ID}
-	case u.of == "" && u.rule != "" && !r.e.untold("request"):
-		ids = []string{r.e.anyOfIt()[0].ID}
+	case u.of == "" && u.rule != "" && !e.untold("request"):
+		ids = []string{e.anyOfIt()[0].ID}
 	}
 	whats := []string{""}
 	if u.what != "" {
-		whats = r.e.all(u.what)
+		whats = e.all(u.what)
 	}
 	var out []Undo
 	for _, id := range ids {

@@ -13,18 +13,18 @@ import (
 type permitted struct{ who, under string }
 
 // exposures gives to whom, outside the resource's account, e gave what it names first.
-func (r reader) exposures(x *expose, named []Touch) []Exposure {
+func (e *Event) exposures(x *expose, named []Touch) []Exposure {
 	var who []permitted
 	for _, path := range x.to {
-		for _, v := range r.e.all(path) {
+		for _, v := range e.all(path) {
 			who = append(who, permitted{who: grantee(v)})
 		}
 	}
 	if x.policy != "" {
-		who = allowed(r.e.value(x.policy))
+		who = allowed(e.value(x.policy))
 	}
 	if len(named) == 0 {
-		named = r.e.anyOfIt()
+		named = e.anyOfIt()
 	}
 	var out []Exposure
 	for _, p := range who {

@@ -266,3 +266,24 @@ func TestLabelledEventsMeanSomething(t *testing.T) {
 		t.Errorf("%d of %d alarming events mean nothing:\n%s", len(missed), alarming, strings.Join(missed, "\n"))
 	}
 }
+
+// Whatever a record holds, its effects are told without a panic and are bounded.
+func FuzzEffects(f *testing.F) {
+	f.Add("iam:UpdateAssumeRolePolicy", `{"requestParameters":{"roleName":"r","policyDocument":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[1,null,{\"a\":[]}]}}}"}}`)
+	f.Add("ec2:AuthorizeSecurityGroupIngress", `{"requestParameters":{"ipPermissions":{"items":[{"ipRanges":{"items":{"items":[{"cidrIp":"::/0"}]}}}]}}}`)
+	f.Add("sqs:SetQueueAttributes", `{"requestParameters":{"queueUrl":"https://sqs.","attributes":{"Policy":"%7B%22Statement%22%3A%5B%5D%7D"}}}`)
+	f.Add("x:Y", `{"requestParameters":{"a":"arn:aws:s3:::b/c","b":["arn:aws:::::"]},"errorMessage":"on resource: arn:aws:iam::1:role/x"}`)
+	f.Fuzz(func(t *testing.T, name, raw string) {
+		var m map[string]any
+		if json.Unmarshal([]byte(raw), &m) != nil {
+			return
+		}
+		e := eventOf(m)
+		source, event, _ := strings.Cut(name, ":")
+		e.Source, e.Name = source+".amazonaws.com", event
+		fx := EffectsOf(e)
+		if len(fx.Touches) > maxTouches || len(fx.Exposures) > 16*maxTouches || len(fx.Grants) > 16*maxTouches || len(fx.Undoes) > 16*maxTouches {
+			t.Errorf("%d resources, %d grants, %d exposures, %d taken back", len(fx.Touches), len(fx.Grants), len(fx.Exposures), len(fx.Undoes))
+		}
+	})
+}

@@ -191,7 +191,7 @@ type Grant struct {
 type Exposure struct {
 	Resource Touch
 	Grantee  string // account id, ARN, "*" for everybody, 0.0.0.0/0
-	Kind     string // bucket-policy, snapshot-share, image-share, lambda-permission, key-policy, key-grant, resource-policy, role-trust, security-group, ram-share, export, …
+	Kind     string // bucket-policy, bucket-acl, snapshot-share, image-share, role-trust, resource-policy, key-policy, key-grant, lambda-permission, function-url, security-group, ram-share, export, replication, public-access, …
 	Under    string // condition that narrows it, in words: "only where aws:PrincipalOrgID"; empty: none
 }
 
