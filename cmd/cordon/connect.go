@@ -17,6 +17,7 @@ import (
 // connection is how AWS is reached.
 type connection struct {
 	profile, region, roleARN, externalID, endpoint string
+	anywhere                                       string      // the region where neither --region nor the configuration names one; "": that is an error
 	sim                                            *action.AWS // set by the drill: the simulated account
 }
 
@@ -46,6 +47,9 @@ func (a *app) connect(ctx context.Context) (*action.AWS, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		cfg.Region = a.conn.anywhere
 	}
 	if cfg.Region == "" {
 		return nil, fmt.Errorf("%w: no region: name one with --region", errUsage)

@@ -9,12 +9,17 @@ import (
 	"cordon/internal/trail"
 )
 
+// anyRegion serves where it does not matter which. Other partitions' credentials need one of theirs, from the
+// configuration or --region.
+const anyRegion = "us-east-1"
+
 // bucketLogs lists the objects under s3://bucket/prefix. They are fetched when they are read.
 func (a *app) bucketLogs(ctx context.Context, name string) ([]trail.File, error) {
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(name, "s3://"), "/")
 	if bucket == "" {
 		return nil, fmt.Errorf("%w: --logs %q names no bucket", errUsage, name)
 	}
+	a.conn.anywhere = anyRegion // any can say where the bucket stands
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return nil, err

@@ -94,6 +94,26 @@ func TestLogsThatCannotBeFetched(t *testing.T) {
 	}
 }
 
+func breaks(id string, times int) func(*awssim.World) {
+	return func(w *awssim.World) {
+		w.Do(func(a *awssim.Account) { a.S3.Objects["logs/AWSLogs/1/"+id+".json"].Versions[0].Breaks = times })
+	}
+}
+
+// TestBrokenBodyIsTakenUp: a connection that breaks off a few times costs nothing.
+func TestBrokenBodyIsTakenUp(t *testing.T) {
+	w := bucketed(t)
+	breaks("e2", 2)(w)
+	a, _, _ := simulated(t, w)
+	answer, err := askLogs(t, a, "s3://logs/AWSLogs/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, n := len(eventIDs(answer.doc)), lost(answer.corpus.Ingest()); got != 5 || n != 0 {
+		t.Errorf("found %d events, %d things could not be read: %v", got, n, answer.corpus.Ingest().Problems)
+	}
+}
+
 // TestBucketThatMayNotBeListed is an error with the next step.
 func TestBucketThatMayNotBeListed(t *testing.T) {
 	w := bucketed(t)

@@ -119,9 +119,7 @@ func lastOf(s string) string { return s[strings.LastIndexAny(s, "/:")+1:] }
 
 // newHistory finds out which regions there are to ask, and which are off.
 func (a *app) newHistory(ctx context.Context, q trail.Question) (*history, []string, error) {
-	if a.conn.region == "" {
-		a.conn.region = "us-east-1" // any region can say which there are
-	}
+	a.conn.anywhere = anyRegion // any can say which there are
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return nil, nil, err

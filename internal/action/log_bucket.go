@@ -1,6 +1,7 @@
 package action
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,11 +57,14 @@ func ListLogs(ctx context.Context, c *AWS, bucket, prefix string) ([]LogObject, 
 	}
 }
 
+// openObject fetches an object. A connection that breaks off half-way, as some of a hundred thousand do, is taken up
+// where it broke.
 func openObject(ctx context.Context, client *s3.Client, bucket, key string) (io.ReadCloser, error) {
-	out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)})
+	o := &object{ctx: ctx, client: client, in: s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String(key)}}
+	err := o.fetch()
 	switch {
 	case err == nil:
-		return out.Body, nil
+		return o, nil
 	case Code(err) == "InvalidObjectState":
 		// docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: objects in the Glacier Flexible Retrieval and Deep
 		// Archive classes, and in the archive tiers of Intelligent-Tiering, must be restored first.
@@ -68,6 +72,48 @@ func openObject(ctx context.Context, client *s3.Client, bucket, key string) (io.
 	}
 	return nil, err
 }
+
+// An object is the body of one, as far as it was read.
+type object struct {
+	ctx    context.Context
+	client *s3.Client
+	in     s3.GetObjectInput
+	body   io.ReadCloser
+	at     int64
+	again  int // how often it was taken up
+}
+
+// fetch begins at o.at. What is taken up must be the object that was begun.
+func (o *object) fetch() error {
+	if o.at > 0 {
+		o.in.Range = aws.String(fmt.Sprintf("bytes=%d-", o.at))
+	}
+	out, err := o.client.GetObject(o.ctx, &o.in)
+	if err != nil {
+		return err
+	}
+	o.body, o.in.IfMatch = out.Body, out.ETag
+	return nil
+}
+
+// Read takes up a broken body up to three times.
+func (o *object) Read(p []byte) (int, error) {
+	n, err := o.body.Read(p)
+	o.at += int64(n)
+	if err == nil || errors.Is(err, io.EOF) || o.again == 3 || o.ctx.Err() != nil {
+		return n, err
+	}
+	o.again++
+	o.body.Close()
+	if e := o.fetch(); e != nil {
+		o.body = io.NopCloser(bytes.NewReader(nil))
+		return n, fmt.Errorf("%w; and taking it up at byte %d: %w", err, o.at, e)
+	}
+	return n, nil
+}
+
+// Close ends it.
+func (o *object) Close() error { return o.body.Close() }
 
 // bucketRegion is where a bucket stands, as the refusal of a call that went to another region says
 // (docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html, x-amz-bucket-region).

@@ -64,6 +64,7 @@ type ObjectVersion struct {
 	LockUntil   time.Time
 	LegalHold   bool
 	Archived    bool      `json:"-"` // in a class that must be restored before it can be read
+	Breaks      int       `json:"-"` // how many of the answers to come break off half-way
 	Modified    time.Time `json:"-"`
 }
 
@@ -173,19 +174,26 @@ func (v *ObjectVersion) lock(r *Request, b *Bucket, in *s3.PutObjectInput) error
 
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 func s3GetObject(r *Request, in *s3.GetObjectInput) (*s3.GetObjectOutput, error) {
-	if in.Range != nil || in.PartNumber != nil {
+	if in.PartNumber != nil {
 		return nil, failWith(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
 	}
 	v, err := findObject(r, in.Bucket, in.Key, in.VersionId, in.ExpectedBucketOwner)
 	if err != nil {
 		return nil, err
 	}
+	if in.IfMatch != nil && *in.IfMatch != v.etag() {
+		return nil, failWith(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+	}
 	if v.Archived {
 		return nil, modelled(403, &types.InvalidObjectState{Message: aws.String("The operation is not valid for the object's storage class"), StorageClass: types.StorageClassGlacier})
 	}
+	body, err := v.part(in.Range)
+	if err != nil {
+		return nil, err
+	}
 	out := &s3.GetObjectOutput{
-		Body:          io.NopCloser(bytes.NewReader(bytes.Clone(v.Body))),
-		ContentLength: aws.Int64(int64(len(v.Body))), ContentType: optional(v.ContentType), ETag: aws.String(v.etag()),
+		Body:          v.answer(body),
+		ContentLength: aws.Int64(int64(len(body))), ContentType: optional(v.ContentType), ETag: aws.String(v.etag()),
 		LastModified: aws.Time(v.Modified), Metadata: maps.Clone(v.Metadata), VersionId: optional(v.ID),
 		ServerSideEncryption: v.Encryption, SSEKMSKeyId: optional(v.Key),
 		ObjectLockMode: v.LockMode, ObjectLockLegalHoldStatus: v.legalHold(),
@@ -198,6 +206,36 @@ func s3GetObject(r *Request, in *s3.GetObjectInput) (*s3.GetObjectOutput, error)
 	}
 	return out, nil
 }
+
+// part is what a range asks for: "bytes=N-" is the only form that is known here.
+func (v *ObjectVersion) part(asked *string) ([]byte, error) {
+	if asked == nil {
+		return v.Body, nil
+	}
+	var from int
+	if _, err := fmt.Sscanf(*asked, "bytes=%d-", &from); err != nil || fmt.Sprintf("bytes=%d-", from) != *asked {
+		return nil, failWith(501, "NotImplemented", "A header you provided implies functionality that is not implemented")
+	}
+	if from >= len(v.Body) {
+		return nil, failWith(416, "InvalidRange", "The requested range is not satisfiable")
+	}
+	return v.Body[from:], nil
+}
+
+// answer gives the body, or half of it and a broken connection.
+func (v *ObjectVersion) answer(body []byte) io.ReadCloser {
+	whole := bytes.NewReader(bytes.Clone(body))
+	if v.Breaks == 0 {
+		return io.NopCloser(whole)
+	}
+	v.Breaks--
+	return io.NopCloser(io.MultiReader(io.LimitReader(whole, int64(len(body)/2)), broken{}))
+}
+
+// broken is the rest of a connection that is gone.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // A HEAD answer has no body and so no error code: what is missing comes out as
 // NotFound, be it the key or the bucket.
