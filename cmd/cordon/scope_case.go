@@ -14,9 +14,6 @@ import (
 	"cordon/internal/trail"
 )
 
-// ingestArtifact is the name under which a case keeps what was read for a scope; the answer itself is report.ScopeName.
-const ingestArtifact = "scope-ingest.json"
-
 // scopeCase answers for a case: its own finding is the seed, what cordon did itself is left out, and the answer
 // becomes part of the case.
 func (a *app) scopeCase(ctx context.Context, id string, o scopeFlags) error {
@@ -146,8 +143,8 @@ func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Pro
 		return err
 	}
 	items := []engine.Kept{
-		{Name: report.ScopeName, Source: "cordon scope", Data: answer.Bytes()},
-		{Name: ingestArtifact, Source: "cordon scope", Data: ingest.Bytes()},
+		{Name: report.ScopeName, Source: report.ScopeSource, Data: answer.Bytes()},
+		{Name: report.IngestName, Source: report.ScopeSource, Data: ingest.Bytes()},
 	}
 	if err := e.Keep(ctx, items...); err != nil {
 		return err
