@@ -30,6 +30,7 @@ func coverage(ctx context.Context, c *Corpus, l *ledger) (Coverage, error) {
 	if err != nil {
 		return cover, err
 	}
+	l.spans = spans
 	cover.Gaps = append(cover.Gaps, gaps...)
 	for i, of := range l.cells() {
 		if i >= maxPlaces {
@@ -56,6 +57,7 @@ type ledger struct {
 	class       []string // categories by number
 	of          []uint64 // by kind: its category's number, where the tally's key has it
 	trails      []int    // rows that changed what is logged
+	spans       []span   // what follows from them
 }
 
 // A tally counts by number. A Go map would cost several times as much, on every event there is.
@@ -138,6 +140,20 @@ func category(k Kind) string {
 		return "Data:" + serviceName(k.Source)
 	}
 	return k.Category.String()
+}
+
+// selects says that a trail is known to have logged all events of a category at a place, in every hour from first to
+// last.
+func (l *ledger) selects(p Place, class string, first, last uint32) bool {
+	c := covered{account: p.Account, region: p.Region, category: class}
+	for hour := first; hour <= last; {
+		state, _, end := c.stateAt(hour, last+1, l.spans)
+		if state != "logged" {
+			return false
+		}
+		hour = end
+	}
+	return first <= last
 }
 
 // A covered thing is what was logged of one place and category.

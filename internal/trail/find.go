@@ -1,11 +1,8 @@
 package trail
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"iter"
-	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -48,11 +45,14 @@ type search struct {
 	own          map[uint32]bool // rows that are cordon's own calls
 	picked       map[string]map[uint32]bool
 	ledger       *ledger
-	last         uint32          // the log's last moment
-	joint        *rowSet         // rows that have another account's record of the same call beside them
-	switching    []int           // rows of the console's role switches
-	undoing      []uint32        // rows that may take something back
-	twins        map[string]twin // by sharedEventID: what the other account's record of a call hangs on
+	last         uint32   // the log's last moment
+	joint        *rowSet  // rows that have another account's record of the same call beside them
+	switching    []int    // rows of the console's role switches
+	undoing      []uint32 // rows that may take something back
+	provided     []uint32 // rows that take a role by what an identity provider says
+	providers    []provider
+	accounts     map[string][]int32 // groups by the caller's account, as far as they were asked for
+	twins        map[string]twin    // by sharedEventID: what the other account's record of a call hangs on
 	found        findings
 	notes        map[string]bool
 	hits         map[uint32]hit
@@ -77,107 +77,12 @@ type node struct {
 	stolen  map[uint32]bool   // rows that are the use of it elsewhere
 }
 
-// A claim is one reason for what a node did to be the intruder's.
-type claim struct {
-	parent      string
-	relation    Relation
-	confidence  Confidence
-	rule        string
-	from, until uint32   // seconds; until 0: no end
-	only        *part    // the part of the group that it is about; nil: all
-	named       bool     // the credential itself was named as the intruder's, not what holds it
-	evidence    []string // event ids
-	issued      string   // when handed out
-	live        string   // as ScopeIdentity.LiveUntil
-	what        string   // what gives the control, as Grant.What
-	ended       uint32   // when a call took it back; 0: none did
-	endedBy     string   // that call's event id
-}
-
-// A part chooses rows. Two of one name choose the same.
-type part struct {
-	name string
-	has  func(row uint32) bool
-}
-
-func rankOf(c Confidence) uint8 {
-	switch c {
-	case Certain:
-		return 3
-	case Probable:
-		return 2
-	case Possible:
-		return 1
-	}
-	return 0
-}
-
-// weaker gives the less sure of two.
-func weaker(a, b Confidence) Confidence {
-	if rankOf(a) < rankOf(b) {
-		return a
-	}
-	return b
-}
-
 func newSearch(c *Corpus, q Question) *search {
 	s := &search{c: c, q: q, since: seconds(q.Since, 0), until: seconds(q.Until, forever),
 		nodes: map[string]*node{}, rank: make([]uint8, c.Len()), own: map[uint32]bool{}, notes: map[string]bool{},
 		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}, made: map[string]bool{}}
 	s.survey()
 	return s
-}
-
-// Marks of kinds of events that some rule looks for, wherever they are.
-const (
-	ofTrail  uint8 = 1 << iota // changes what is logged
-	ofSwitch                   // goes from one role to another in the console
-	ofUndo                     // may take back what somebody has
-)
-
-// survey goes over all rows, once: it puts them in groups, counts them for the coverage, and picks out those of which
-// the rules ask without knowing whose they are.
-func (s *search) survey() {
-	marks := make([]uint8, s.c.Kinds())
-	for n := range marks {
-		marks[n] = marksOf(s.c.Kind(uint32(n)))
-	}
-	s.ledger = newLedger(s.c)
-	s.joint = newRowSet(s.c.Len())
-	s.g = groupsOf(s.c, s.since, s.until, func(row uint32, r *Row) {
-		s.ledger.add(r)
-		s.last = max(s.last, r.Time)
-		if r.Flags&FlagShared != 0 {
-			s.joint.put(row)
-		}
-		mark := marks[r.Kind]
-		if mark == 0 || r.Outcome() != Success {
-			return
-		}
-		if mark&ofTrail != 0 && len(s.ledger.trails) < maxTrails {
-			s.ledger.trails = append(s.ledger.trails, int(row))
-		}
-		if mark&ofSwitch != 0 && len(s.switching) < maxSwitches {
-			s.switching = append(s.switching, int(row))
-		}
-		if mark&ofUndo != 0 {
-			s.undoing = append(s.undoing, row)
-		}
-	})
-}
-
-func marksOf(k Kind) uint8 {
-	var mark uint8
-	if changesTrail(k) {
-		mark |= ofTrail
-	}
-	if k.Name == "SwitchRole" && serviceName(k.Source) == "signin" {
-		mark |= ofSwitch
-	}
-	if takesBack(k) {
-		mark |= ofUndo
-	}
-	return mark
 }
 
 // forever is the end of what does not end.
@@ -237,99 +142,6 @@ func (s *search) add(id ScopeIdentity, k int32, why claim) *node {
 		s.queue = append(s.queue, id.ID)
 	}
 	return n
-}
-
-// claim adds a reason and says whether it says anything new.
-func (n *node) claim(why claim) bool {
-	for i := range n.claims {
-		c := &n.claims[i]
-		if !c.like(&why) {
-			continue
-		}
-		if c.issued == "" || why.issued != "" && why.issued < c.issued {
-			c.issued = why.issued
-		}
-		c.live = cmp.Or(c.live, why.live)
-		for _, e := range why.evidence {
-			if len(c.evidence) < MaxEvidence && !slices.Contains(c.evidence, e) {
-				c.evidence = append(c.evidence, e)
-			}
-		}
-		wider := why.from < c.from || why.until > c.until
-		c.from, c.until = min(c.from, why.from), max(c.until, why.until)
-		return wider
-	}
-	n.claims = append(n.claims, why)
-	return true
-}
-
-// like says that two claims are one, but for when: their times are joined where they overlap.
-func (c *claim) like(o *claim) bool {
-	same := c.parent == o.parent && c.relation == o.relation && c.confidence == o.confidence && c.rule == o.rule && c.named == o.named && c.what == o.what
-	filters := c.only == nil && o.only == nil || c.only != nil && o.only != nil && c.only.name == o.only.name
-	return same && filters && c.from <= o.until && o.from <= c.until
-}
-
-// compare orders claims: the surest first, a seed before what follows, the earliest.
-func (c *claim) compare(o *claim) int {
-	seed := func(c *claim) int {
-		if c.relation == BySeed {
-			return 0
-		}
-		return 1
-	}
-	proof := func(c *claim) int { // what an event shows before what follows from the identity alone
-		if len(c.evidence) > 0 {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(cmp.Compare(rankOf(o.confidence), rankOf(c.confidence)), cmp.Compare(seed(c), seed(o)), cmp.Compare(c.from, o.from), cmp.Compare(proof(c), proof(o)),
-		cmp.Compare(elsewhere(c.parent), elsewhere(o.parent)), strings.Compare(c.rule, o.rule), strings.Compare(c.parent, o.parent))
-}
-
-// elsewhere sorts the other account's record of a call behind the caller's own.
-func elsewhere(parent string) int {
-	if strings.HasPrefix(parent, "account:") {
-		return 1
-	}
-	return 0
-}
-
-// best is the claim that the node stands on.
-func (n *node) best() *claim {
-	var best *claim
-	for i := range n.claims {
-		if c := &n.claims[i]; best == nil || c.compare(best) < 0 {
-			best = c
-		}
-	}
-	return best
-}
-
-// covers says that a row counts as the intruder's under the claim.
-func (c *claim) covers(n *node, row, time uint32) bool {
-	switch {
-	case time < c.from || time > c.until:
-		return false
-	case c.only != nil:
-		return c.only.has(row)
-	case c.named:
-		return n.mine == nil || !n.mine(row)
-	}
-	return n.agent == nil || !n.agent(row)
-}
-
-// why is the surest claim on a row of the node; nil: none.
-func (s *search) why(n *node, row uint32) *claim {
-	t := s.c.Row(int(row)).Time
-	var best *claim
-	for i := range n.claims {
-		if c := &n.claims[i]; (best == nil || c.compare(best) < 0) && c.covers(n, row, t) {
-			best = c
-		}
-	}
-	return best
 }
 
 // rows are those of the node's credential and of its sign-in.
@@ -394,6 +206,9 @@ func (s *search) round(ctx context.Context) error {
 		return nil
 	}
 	s.thefts()
+	if err := s.provide(ctx); err != nil {
+		return err
+	}
 	return s.c.Events(ctx, s.switched(), func(row int, e *Event) error {
 		s.switches(e, row)
 		return nil
@@ -459,52 +274,3 @@ func issueRule(k Kind) string {
 	}
 	return "issued-" + serviceName(k.Source)
 }
-
-// relation gives the relation of what a claim covers: what a created identity led to is that identity's. It is asked
-// once all claims are there.
-func (s *search) relation(why *claim) Relation {
-	if why.relation == Derived && s.ofCreated(why.parent) {
-		return CreatedIdentity
-	}
-	return why.relation
-}
-
-// ofCreated says that an identity was created by the intruder, or descends from one that was.
-func (s *search) ofCreated(id string) bool {
-	if is, ok := s.made[id]; ok {
-		return is
-	}
-	s.made[id] = false // two may be each other's ancestors
-	n := s.nodes[id]
-	if n == nil || n.followed() == nil {
-		return false
-	}
-	why := n.followed()
-	s.made[id] = why.relation == CreatedIdentity || s.ofCreated(why.parent)
-	return s.made[id]
-}
-
-// A rowSet is a set of rows, a bit each.
-type rowSet struct {
-	bits []uint64
-	any  bool
-}
-
-func newRowSet(n int) *rowSet { return &rowSet{bits: make([]uint64, (n+63)/64)} }
-
-func (b *rowSet) put(row uint32) { b.bits[row/64] |= 1 << (row % 64); b.any = true }
-
-// all gives the rows of the set, in order.
-func (b *rowSet) all() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		for i, word := range b.bits {
-			for ; word != 0; word &= word - 1 {
-				if !yield(uint32(i*64 + bits.TrailingZeros64(word))) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func (b *rowSet) has(row uint32) bool { return b.bits[row/64]>>(row%64)&1 != 0 }

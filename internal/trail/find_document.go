@@ -17,6 +17,7 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 	if d.Seed == nil {
 		d.Seed = []Seed{}
 	}
+	s.noteUse()
 	s.noteThefts()
 	s.noteDeeds()
 	s.listEvents(d)
@@ -29,6 +30,7 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 		return nil, fmt.Errorf("what the log covers: %w", err)
 	}
 	d.Coverage = cover
+	s.claimObjects(d)
 	s.listContainment(d)
 	s.summarise(d)
 	return d, nil
@@ -230,5 +232,8 @@ func (s *search) summarise(d *Document) {
 		}
 	}
 	m.Accounts, m.Regions = append(m.Accounts, slices.Sorted(maps.Keys(accounts))...), append(m.Regions, slices.Sorted(maps.Keys(regions))...)
+	if m.Unread = s.unread(); m.Unread > 0 {
+		s.note("%d records could not be read: what they say is unknown", m.Unread)
+	}
 	m.Notes = append([]string{}, slices.Sorted(maps.Keys(s.notes))...)
 }

@@ -218,3 +218,71 @@ func TestTakenBack(t *testing.T) {
 		t.Errorf("active again, and over: %+v", n)
 	}
 }
+
+// Who comes through an identity provider that the intruder made is the intruder; who comes through another, or through
+// one that was only changed, is not.
+func TestIdentityProvider(t *testing.T) {
+	const evil, good = "arn:aws:iam::" + ours + ":saml-provider/evil", "arn:aws:iam::" + ours + ":saml-provider/good"
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	s.does(0, a, "iam:CreateSAMLProvider", obj{"requestParameters": obj{"name": "evil"}, "responseElements": obj{"sAMLProviderArn": evil}})
+	s.does(1, a, "iam:UpdateSAMLProvider", obj{"requestParameters": obj{"sAMLProviderArn": good}, "responseElements": obj{"sAMLProviderArn": good}})
+	through := func(sec int, provider, who, key string) (string, string) {
+		call := s.assumes(sec, obj{"type": "SAMLUser", "principalId": "x:" + who, "userName": who, "identityProvider": "x"}, "web", who, key, obj{
+			"eventName": "AssumeRoleWithSAML", "requestParameters": obj{"roleArn": "arn:aws:iam::" + ours + ":role/web", "principalArn": provider}})
+		return call, s.does(sec+1, inRole("web", who, key, sec), "iam:ListUsers", nil)
+	}
+	call, used := through(10, evil, "ghost", "ASIAGHOSTGHOSTGHOST1")
+	other, others := through(20, good, "carol", "ASIACAROLCAROLCAROL1")
+	d := s.seeds("access-key", alicesKey)
+	is(t, d, call, "derived certain trust")
+	is(t, d, used, "derived certain sts-assume-role-saml")
+	is(t, d, other, "")
+	is(t, d, others, "")
+	noted(t, d, "identity provider "+good+" was changed")
+}
+
+// An account that nobody knew comes for what was shared with it; a partner goes on as ever.
+func TestSharedWith(t *testing.T) {
+	s := &story{t: t}
+	from := func(sec int, account string) string {
+		return s.does(sec, obj{"type": "AWSAccount", "accountId": account, "principalId": "AIDA" + account}, "s3:GetObject", obj{"eventCategory": "Data", "requestParameters": obj{"bucketName": "data"}, "readOnly": true})
+	}
+	from(-10, "333333333333")
+	s.does(0, aliceLike("alice", alicesKey), "s3:PutBucketPolicy", obj{"requestParameters": obj{"bucketName": "data", "bucketPolicy": obj{"Statement": []any{obj{"Effect": "Allow",
+		"Principal": obj{"AWS": []any{"arn:aws:iam::" + theirs + ":root", "arn:aws:iam::333333333333:root"}}, "Action": "s3:*"}}}}})
+	stranger, partner := from(20, theirs), from(21, "333333333333")
+	d := s.seeds("access-key", alicesKey)
+	is(t, d, stranger, "derived probable shared-with")
+	is(t, d, partner, "")
+}
+
+// A web identity token made by the intruder is found where it is used, by its id.
+func TestWebIdentityToken(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, aliceLike("alice", alicesKey), "sts:GetWebIdentityToken", obj{"additionalEventData": obj{"webIdentityTokenId": "token-1"}})
+	use := func(sec int, token, key string) string {
+		return s.assumes(sec, obj{"type": "WebIdentityUser", "principalId": "p:aud:sub", "userName": "sub", "identityProvider": "p"}, "far", "x", key,
+			obj{"eventName": "AssumeRoleWithWebIdentity", "additionalEventData": obj{"webIdentityTokenId": token}})
+	}
+	mine, elses := use(5, "token-1", "ASIAONEONEONEONEONE1"), use(6, "token-2", "ASIATWOTWOTWOTWOTWO2")
+	used := s.does(7, inRole("far", "x", "ASIAONEONEONEONEONE1", 5), "iam:ListUsers", nil)
+	d := s.seeds("access-key", alicesKey)
+	is(t, d, mine, "derived certain sts-web-identity-token")
+	is(t, d, used, "derived certain sts-assume-role-web")
+	is(t, d, elses, "same-principal possible same-credential") // the same person at the same provider
+}
+
+// Identity Center's call is redacted: the session is known by the permission set, the user's name and the moment.
+func TestIdentityCenter(t *testing.T) {
+	s := &story{t: t}
+	portal := obj{"type": "IdentityCenterUser", "accountId": ours, "userName": "alice@corp", "onBehalfOf": obj{"userId": "u-1", "identityStoreArn": "arn:aws:identitystore::" + ours + ":identitystore/d-1"}}
+	s.does(0, portal, "sso:GetRoleCredentials", obj{"serviceEventDetails": obj{"role_name": "Admin", "account_id": ours}, "eventType": "AwsServiceEvent"})
+	mine := s.does(9, inRole("AWSReservedSSO_Admin_0123456789abcdef", "alice@corp", "ASIAONEONEONEONEONE1", 1), "iam:ListUsers", nil)
+	elses := s.does(9, inRole("AWSReservedSSO_Admin_0123456789abcdef", "bob@corp", "ASIATWOTWOTWOTWOTWO2", 1), "iam:ListUsers", nil)
+	event := s.records[0]["eventID"].(string)
+	d := s.seeds("event", event)
+	is(t, d, event, "seed certain seed-event")
+	is(t, d, mine, "derived probable sso-role-credentials")
+	is(t, d, elses, "")
+}

@@ -34,6 +34,9 @@ func (s *search) follow(row int, n *node, e *Event, first bool) {
 	for _, g := range fx.Grants {
 		s.granted(e, g, next)
 	}
+	for _, x := range fx.Exposures {
+		s.taken(x, next)
+	}
 	s.marked(e, next)
 	if e.Name == "RunInstances" {
 		next.rule, next.live = "created-workload", untilRevoked
@@ -50,7 +53,7 @@ func (s *search) issued(e *Event, i Issue, why claim) {
 		why.rule = issueRule(Kind{Name: e.Name, Source: e.Source})
 	}
 	if i.TokenID != "" {
-		s.exchanged(i, why)
+		s.providers = append(s.providers, provider{token: i.TokenID, why: why}) // found by its id where it is used
 		return
 	}
 	if i.AccessKey == "" {
@@ -84,18 +87,6 @@ func (s *search) fill(n *node, i Issue, e *Event) {
 	}
 	if n.Account = accountIn(i.ARN); n.Account == "" {
 		n.Account = e.Recipient
-	}
-}
-
-// exchanged claims the calls that a web identity token was used in, wherever: its id is in both records
-// (docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html).
-func (s *search) exchanged(i Issue, why claim) {
-	for _, k := range s.g.byToken(i.TokenID) {
-		for _, row := range s.g.rows(k) {
-			if s.c.Identity(s.c.Row(int(row)).Identity).WebIdentityToken == i.TokenID {
-				s.pick(row, why)
-			}
-		}
 	}
 }
 
@@ -224,6 +215,9 @@ func (s *search) granted(e *Event, g Grant, why claim) {
 	for _, k := range s.controlled(e, g, why.from) {
 		s.group(k, why)
 	}
+	if g.Kind == "identity-provider" {
+		s.provides(e, g, why)
+	}
 	if g.Rule == "trust" || len(g.Trustees) > 0 {
 		s.trustees(e, g, why)
 	}
@@ -245,7 +239,7 @@ func (s *search) controlled(e *Event, g Grant, from uint32) []int32 {
 			return made != "" && issuer != "" && issuer != made
 		}), from)
 	case g.Rule == "created-identity" && g.Kind == "account":
-		return s.active(s.ofAccount(g.ID), from)
+		return s.active(slices.Clone(s.ofAccount(accountIn(g.ID))), from)
 	case g.Rule == "login-profile":
 		return slices.DeleteFunc(s.g.byUser(account, lastPart(g.ID)), func(k int32) bool {
 			begun, ok := s.g.created(k)
@@ -312,106 +306,20 @@ func (s *search) active(groups []int32, from uint32) []int32 {
 
 // ofAccount gives the groups whose caller is of an account.
 func (s *search) ofAccount(account string) []int32 {
-	var out []int32
+	if s.accounts == nil {
+		s.accounts = map[string][]int32{}
+	}
+	out, asked := s.accounts[account]
+	if asked || account == "" {
+		return out
+	}
 	for n, k := range s.g.of {
-		if k == int32(n) && account != "" && s.g.one(k).Account == account {
+		if k == int32(n) && s.g.one(k).Account == account {
 			out = append(out, k)
 		}
 	}
+	s.accounts[account] = out
 	return out
-}
-
-// trustees claims whom a trust policy lets in from now on, and the sessions that they began. A service or the account
-// itself says nothing of who comes in; somebody who had the role before is not new.
-func (s *search) trustees(e *Event, g Grant, why claim) {
-	known := map[string]bool{}
-	sessions := s.g.byRole(g.Account, lastPart(g.ID))
-	for _, k := range sessions {
-		for _, row := range s.issuers(s.g.one(k).AccessKey) {
-			if by := s.g.group(row); by >= 0 && s.hadRoles(by, g.Account, why.from) {
-				known[callerOf(s.g.one(by))] = true
-			}
-		}
-	}
-	for _, t := range g.Trustees {
-		if strings.HasSuffix(t, ".amazonaws.com") || strings.HasSuffix(t, ":root") && accountIn(t) == g.Account {
-			continue
-		}
-		w := why
-		w.rule, w.issued, w.live = "trust", stamped(e.Time), untilRevoked
-		trustee := s.thing(trusteeOf(t, g.Account), w)
-		w.parent, w.issued, w.live = trustee.ID, "", ""
-		for _, k := range sessions {
-			s.letIn(k, t, g, known, w)
-		}
-	}
-}
-
-// hadRoles says that a caller had roles of the account before: which they were is in records that are not read for it,
-// so that one who had any counts as known.
-func (s *search) hadRoles(k int32, account string, before uint32) bool {
-	return slices.ContainsFunc(s.g.rows(k), func(row uint32) bool {
-		r := s.c.Row(int(row))
-		return r.Time < before && r.Outcome() == Success && strings.HasPrefix(s.c.Kind(r.Kind).Name, "AssumeRole") && s.c.Place(r.Place).Account == account
-	})
-}
-
-// trusteeOf describes whom a policy lets in.
-func trusteeOf(t, own string) ScopeIdentity {
-	account := accountIn(t)
-	switch {
-	case account != "" && account != own && (strings.HasSuffix(t, ":root") || t == account):
-		return ScopeIdentity{ID: "account:" + account, Kind: "external-account", Account: account}
-	case account != "" && account != own:
-		return ScopeIdentity{ID: "trustee:" + t, Kind: "external-account", ARN: t, Account: account}
-	case strings.Contains(t, ":user/"):
-		return ScopeIdentity{ID: "trustee:" + t, Kind: "iam-user", ARN: t, Account: account}
-	case strings.Contains(t, ":role/"):
-		return ScopeIdentity{ID: "trustee:" + t, Kind: "iam-role", ARN: t, Account: account}
-	}
-	return ScopeIdentity{ID: "trustee:" + t, Kind: "identity-provider", Account: account}
-}
-
-// callerOf is what a trust policy can name of a caller.
-func callerOf(id *Identity) string {
-	if id.IssuerARN != "" {
-		return id.IssuerARN
-	}
-	return id.Account + ":" + id.PrincipalID
-}
-
-// letIn claims a session of the role that the trustee began after it was let in, and the call that began it.
-func (s *search) letIn(k int32, trustee string, g Grant, known map[string]bool, why claim) {
-	for id := range s.g.identities(k) {
-		for _, row := range s.issuers(id.AccessKey) {
-			r := s.c.Row(row)
-			caller := s.c.Identity(r.Identity)
-			if r.Time < why.from || known[callerOf(caller)] || !names(trustee, caller, g.Account) {
-				continue
-			}
-			w := why
-			if caller.Account == g.Account {
-				w.confidence = weaker(w.confidence, Probable)
-			}
-			w.evidence = append(slices.Clone(why.evidence), s.c.ID(row))
-			w.from = r.Time
-			s.pick(uint32(row), w)
-		}
-	}
-}
-
-// names says that a trust policy's principal stands for a caller.
-func names(trustee string, id *Identity, own string) bool {
-	account := accountIn(trustee)
-	switch {
-	case trustee == "*":
-		return id.Account != own && id.Type != "AWSService"
-	case trustee == id.ARN || trustee == id.IssuerARN || trustee == id.PrincipalID:
-		return trustee != ""
-	case id.Provider != "" && strings.HasSuffix(trustee, "/"+strings.TrimPrefix(id.Provider, "https://")):
-		return true
-	}
-	return account != "" && account != own && account == id.Account
 }
 
 // marked follows a source identity that the intruder's own call set: it cannot be changed along the chain

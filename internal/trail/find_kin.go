@@ -332,26 +332,3 @@ func (s *search) switched() []int {
 	}
 	return out
 }
-
-// A memo answers a question of a table of the corpus once a number.
-type memo struct {
-	known []uint8
-	ask   func(n uint32) bool
-}
-
-func (m *memo) is(n uint32) bool {
-	for int(n) >= len(m.known) {
-		m.known = append(m.known, 0)
-	}
-	if m.known[n] == 0 {
-		m.known[n] = 1
-		if m.ask(n) {
-			m.known[n] = 2
-		}
-	}
-	return m.known[n] == 2
-}
-
-func (s *search) kinds(ask func(Kind) bool) *memo {
-	return &memo{ask: func(n uint32) bool { return ask(s.c.Kind(n)) }}
-}

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -244,4 +245,53 @@ func printable(s string) string {
 		s = strings.ToValidUTF8(s[:200], "") + "…"
 	}
 	return s
+}
+
+// noteUse says that the credentials which the seeds name were used: a valid account in the wrong hands, which is what
+// the question takes for given.
+func (s *search) noteUse() {
+	for _, n := range s.nodes {
+		if why := n.followed(); why == nil || why.relation != BySeed || n.group < 0 {
+			continue
+		}
+		for _, id := range s.firstEvent(n) {
+			s.found.means("T1078.004", id)
+		}
+	}
+}
+
+// unread counts the records that nobody could read, copies once: how often the log holds one is no matter of its files.
+func (s *search) unread() int {
+	seen := map[string]bool{}
+	for _, u := range s.c.Unread() {
+		seen[string(u.Bytes)] = true
+	}
+	return len(seen)
+}
+
+// claimObjects says how many S3 objects the intruder read, where that can be said: all the while that the intruder was
+// there, a trail is known to have logged the reading of every object.
+func (s *search) claimObjects(d *Document) {
+	first, last := forever, uint32(0)
+	read := map[Place]int{}
+	for row, h := range s.hits {
+		if h.why == nil || h.via == ByService {
+			continue
+		}
+		r := s.c.Row(int(row))
+		k, p := s.c.Kind(r.Kind), s.c.Place(r.Place)
+		first, last = min(first, r.Time/3600), max(last, r.Time/3600)
+		n := 0
+		if k.Category == Data && k.ReadOnly && serviceName(k.Source) == "s3" && r.Outcome() == Success {
+			n = 1
+		}
+		read[p] += n
+	}
+	for p, n := range read {
+		if s.ledger.selects(p, "Data:s3", first, last) {
+			d.Coverage.Claims = append(d.Coverage.Claims, fmt.Sprintf("%d S3 objects read by the intruder in account %s, %s, between %s and %s: a trail logged every bucket's",
+				n, printable(p.Account), printable(p.Region), stampOf(first*3600), stampOf((last+1)*3600)))
+		}
+	}
+	slices.Sort(d.Coverage.Claims)
 }

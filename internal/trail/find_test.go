@@ -25,7 +25,9 @@ const (
 var storyBegins = time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
 
 // clock gives the time so many seconds into the story.
-func clock(sec int) string { return storyBegins.Add(time.Duration(sec) * time.Second).Format(time.RFC3339) }
+func clock(sec int) string {
+	return storyBegins.Add(time.Duration(sec) * time.Second).Format(time.RFC3339)
+}
 
 type obj = map[string]any
 

@@ -175,7 +175,7 @@ type groups struct {
 	order []uint32     // rows by group
 	find  []*index
 
-	keys, arns, roles, users, principals, sessions, sources, signIns, portals, tokens *index
+	keys, arns, roles, users, principals, sessions, sources, signIns, portals *index
 }
 
 // none is the group of a node that has no credential in the log.
@@ -336,10 +336,6 @@ func (g *groups) bySignIn(session string) []int32 {
 // byPortal gives what is done on behalf of an Identity Center user.
 func (g *groups) byPortal(user string) []int32 {
 	return g.rarely(&g.portals, func(id *Identity) string { return id.OnBehalfOf }, user)
-}
-
-func (g *groups) byToken(id string) []int32 {
-	return g.rarely(&g.tokens, func(id *Identity) string { return id.WebIdentityToken }, id)
 }
 
 // in keeps the groups whose caller is of the account; an empty account keeps all.

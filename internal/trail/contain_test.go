@@ -1,0 +1,114 @@
+package trail
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func doing(d *Document, do, target string) *Containment {
+	for i := range d.Contain {
+		if c := &d.Contain[i]; c.Do == do && c.Target == target {
+			return c
+		}
+	}
+	return nil
+}
+
+// Each thing that lives has its command, the most urgent first.
+func TestContainment(t *testing.T) {
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	s.does(0, a, "iam:CreateLoginProfile", obj{"requestParameters": obj{"userName": "bob"}})
+	s.assumes(1, a, "admin", "x", "ASIAONEONEONEONEONE1", nil)
+	s.does(2, a, "ssm:SendCommand", obj{"requestParameters": obj{"instanceIds": []any{host}}, "awsRegion": "eu-west-1"})
+	s.does(3, a, "s3:PutBucketPolicy", obj{"requestParameters": obj{"bucketName": "data", "bucketPolicy": obj{"Statement": []any{obj{"Effect": "Allow", "Principal": "*", "Action": "s3:*"}}}}})
+	s.does(4, a, "cloudtrail:StopLogging", obj{"requestParameters": obj{"name": "main"}})
+	s.does(5, a, "secretsmanager:GetSecretValue", obj{"requestParameters": obj{"secretId": "arn:aws:secretsmanager:us-east-1:" + ours + ":secret:db-AbCdEf"}, "readOnly": true})
+	s.does(6, a, "iam:UpdateAssumeRolePolicy", obj{"requestParameters": obj{"roleName": "web", "policyDocument": `{"Statement":[{"Effect":"Allow","Principal":{"AWS":"` + theirs + `"},"Action":"sts:AssumeRole"}]}`}})
+	d := s.seeds("access-key", alicesKey)
+	for _, c := range []struct{ do, target, command string }{
+		{"disable-key", alicesKey, "cordon plan access-key:" + alicesKey},
+		{"contain-user", "arn:aws:iam::" + ours + ":user/bob", "cordon plan iam-user:bob"},
+		{"revoke-sessions", "admin", "cordon plan iam-role:admin"},
+		{"contain-role", "arn:aws:iam::" + ours + ":role/web", "cordon plan iam-role:web"},
+		{"contain-instance", host, "cordon plan ec2:" + host + " --region eu-west-1"},
+		{"unshare", "data", "cordon plan s3:data"},
+		{"restore-logging", "arn:aws:cloudtrail:us-east-1:" + ours + ":trail/main", ""},
+		{"rotate-secret", "arn:aws:secretsmanager:us-east-1:" + ours + ":secret:db-AbCdEf", ""},
+		{"review", theirs, ""},
+	} {
+		if got := doing(d, c.do, c.target); got == nil || got.Command != c.command {
+			t.Errorf("%s %s: %+v", c.do, c.target, got)
+		}
+	}
+	if !slices.IsSortedFunc(d.Contain, func(a, b Containment) int { return containOrder[a.Do] - containOrder[b.Do] }) {
+		t.Error("the order is not that of urgency")
+	}
+}
+
+// A restarted trail and a session that ended before the log did need nothing.
+func TestNothingLeftToContain(t *testing.T) {
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	s.does(0, a, "cloudtrail:StopLogging", obj{"requestParameters": obj{"name": "main"}})
+	s.assumes(1, a, "admin", "x", "ASIAONEONEONEONEONE1", nil)
+	s.does(60, aliceLike("bob", bobsKey), "cloudtrail:StartLogging", obj{"requestParameters": obj{"name": "main"}})
+	s.does(24*3600, aliceLike("bob", bobsKey), "iam:ListUsers", nil)
+	d := s.seeds("access-key", alicesKey)
+	if len(d.Contain) != 1 || d.Contain[0].Do != "disable-key" {
+		t.Errorf("%+v", d.Contain)
+	}
+}
+
+// Names are chosen by whoever made the thing: none of them gets into a command that a responder pastes into a shell.
+func TestCommandsAreSafe(t *testing.T) {
+	plain := regexp.MustCompile(`^cordon plan [a-z0-9-]+:[A-Za-z0-9_+=,.@:/-]+( --region [a-z0-9-]+)?$`)
+	for _, name := range []string{"$(id)", "a;id", "a b", "a\nb", "`id`", "a'b", `a"b`, "a|b", "-rf", "--region", "a>b", "..", "", "é", "a\x1b[2J", "a/../b", "*"} {
+		for _, kind := range []string{"access-key", "iam-user", "iam-role", "ec2", "s3", "rds", "account", "ecs-task"} {
+			for _, region := range []string{"", "us-east-1", "us-east-1; id"} {
+				if got := plan(kind, name, region); got != "" && !plain.MatchString(got) {
+					t.Errorf("%s %q %q: %q", kind, name, region, got)
+				}
+			}
+		}
+		s := &story{t: t}
+		s.does(0, aliceLike("alice", alicesKey), "iam:CreateUser", obj{"requestParameters": obj{"userName": name}, "responseElements": obj{"user": obj{"userName": name, "userId": "AIDAEVE", "arn": "arn:aws:iam::" + ours + ":user/" + name}}})
+		s.does(1, aliceLike("alice", alicesKey), "ssm:SendCommand", obj{"requestParameters": obj{"instanceIds": []any{name}}, "awsRegion": name})
+		s.does(2, aliceLike("alice", alicesKey), "s3:PutBucketPolicy", obj{"requestParameters": obj{"bucketName": name, "bucketPolicy": obj{"Statement": []any{obj{"Effect": "Allow", "Principal": "*"}}}}})
+		for _, c := range s.seeds("access-key", alicesKey).Contain {
+			if c.Command != "" && !plain.MatchString(c.Command) {
+				t.Errorf("%q: %q", name, c.Command)
+			}
+		}
+	}
+	if plan("iam-user", "ok.name@x", "") == "" || plan("ec2", host, "us-gov-west-1") == "" {
+		t.Error("a good name has no command")
+	}
+}
+
+// Indicators are the intruder's own, not AWS's and not a workload's.
+func TestIndicators(t *testing.T) {
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	s.does(0, a, "iam:ListUsers", obj{"sourceIPAddress": "192.0.2.66", "userAgent": "aws-cli/2 kali"})
+	s.does(1, a, "iam:ListUsers", obj{"sourceIPAddress": "192.0.2.66", "userAgent": "aws-cli/2 kali"})
+	s.does(2, a, "ec2:CreateSecurityGroup", obj{"sourceIPAddress": "10.1.2.3", "userAgent": "console.amazonaws.com", "requestParameters": obj{"groupName": "x"}, "responseElements": obj{"groupId": "sg-0123"}})
+	s.does(3, a, "ec2:ModifySnapshotAttribute", obj{"requestParameters": obj{"snapshotId": "snap-1", "createVolumePermission": obj{"add": obj{"items": []any{obj{"userId": theirs}}}}}, "sourceIPAddress": "192.0.2.66"})
+	d := s.seeds("access-key", alicesKey)
+	got := map[string]int{}
+	for _, i := range d.Indicators {
+		got[i.Kind+" "+i.Value] = i.Events
+	}
+	for what, events := range map[string]int{"address 192.0.2.66": 3, "user-agent aws-cli/2 kali": 2, "access-key " + alicesKey: 4, "arn arn:aws:iam::" + ours + ":user/alice": 4, "account " + theirs: 0} {
+		if n, ok := got[what]; !ok || n != events {
+			t.Errorf("%s: %d of %d; %v", what, n, events, got)
+		}
+	}
+	for what := range got {
+		if strings.Contains(what, "10.1.2.3") || strings.Contains(what, "console.amazonaws.com") || strings.Contains(what, ours) && strings.HasPrefix(what, "account") {
+			t.Errorf("no indicator: %s", what)
+		}
+	}
+}
