@@ -194,7 +194,10 @@ func inWords(s string, named []Touch) string {
 		return s
 	}
 	var ids []string
-	for _, t := range named[:min(len(named), 3)] {
+	for _, t := range named {
+		if t.Type != named[0].Type || len(ids) == 3 {
+			break
+		}
 		ids = append(ids, t.ID[strings.LastIndexAny(t.ID, "/:")+1:])
 	}
 	if len(ids) == 0 {

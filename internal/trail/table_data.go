@@ -49,7 +49,8 @@ var (
 		{"request.LifecycleConfiguration.Rule[].Expiration|request.LifecycleConfiguration.Rule[].NoncurrentVersionExpiration", meaning{attack: "T1485.001"}},
 		{"request.bucketName~trail,logs", meaning{attack: "T1562.008", weak: "sets when objects of bucket {} expire, whose name says that it holds logs"}},
 	}
-	holdsLogs = []when{{"request.bucketName~trail,logs", meaning{attack: "T1562.008", weak: "deletes from bucket {}, whose name says that it holds logs"}}}
+	policyOfLogs = []when{{"request.bucketName~trail,logs", meaning{attack: "T1562.008", weak: "changes who may write to bucket {}, whose name says that it holds logs"}}}
+	holdsLogs    = []when{{"request.bucketName~trail,logs", meaning{attack: "T1562.008", weak: "deletes from bucket {}, whose name says that it holds logs"}}}
 )
 
 // Data read, changed, destroyed, encrypted; and services used at the owner's cost.

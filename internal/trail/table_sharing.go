@@ -81,8 +81,8 @@ var tableSharing = map[string]meaning{
 	"dynamodb:PutResourcePolicy":                     {touch: on(touch{"DynamoDB::Table", "request.resourceArn"}), access: Share, expose: byPolicy("resource-policy", "request.policy"), attack: "T1537"},
 	"dynamodb:DeleteResourcePolicy":                  {touch: on(touch{"DynamoDB::Table", "request.resourceArn"}), undo: back("resource-policy", "")},
 
-	"s3:PutBucketPolicy":                 {touch: on(bucket), access: Share, expose: byPolicy("bucket-policy", "request.bucketPolicy|request.policy"), attack: "T1098 T1537"},
-	"s3:DeleteBucketPolicy":              {touch: on(bucket), undo: back("bucket-policy", ""), attack: "T1098"},
+	"s3:PutBucketPolicy":                 {touch: on(bucket), access: Share, expose: byPolicy("bucket-policy", "request.bucketPolicy|request.policy"), attack: "T1098 T1537", when: policyOfLogs},
+	"s3:DeleteBucketPolicy":              {touch: on(bucket), undo: back("bucket-policy", ""), attack: "T1098", when: policyOfLogs},
 	"s3:PutBucketAcl":                    {touch: on(bucket), expose: to("bucket-acl", grantsOfACL...), when: []when{{"!request.x-amz-acl=private", meaning{access: Share, attack: "T1098 T1537"}}, {"request.x-amz-acl=private", meaning{undo: back("bucket-acl", "")}}}},
 	"s3:PutObjectAcl":                    {touch: on(bucket, object), access: Share, expose: to("object-acl", grantsOfACL...), attack: "T1098 T1537"},
 	"s3:CreateBucket":                    {touch: on(bucket), expose: to("bucket-acl", grantsOfACL...)},

@@ -166,7 +166,7 @@ var tableControl = map[string]meaning{
 	"ec2:ModifyInstanceAttribute":                        {touch: on(theInstance), attack: "T1578", when: []when{{"request.userData", meaning{grant: controls("instance", "host-control", theInstance), attack: "T1059.009"}}, {"request.groupSet", meaning{attack: "T1562.007"}}}},
 	"ec2:ModifyInstanceMetadataOptions":                  {touch: on(theInstance), attack: "T1578", when: []when{{"request.httpTokens=optional", meaning{attack: "T1552.005"}}, {"request.httpEndpoint=enabled", meaning{attack: "T1552.005"}}}},
 	"ec2:ModifyInstanceMetadataDefaults":                 {attack: "T1578", when: []when{{"request.httpTokens=optional,no-preference", meaning{attack: "T1552.005"}}}},
-	"ec2:StartInstances":                                 {touch: on(instances), access: Execute, attack: "T1578.002"},
+	"ec2:StartInstances":                                 {touch: on(instances), access: Execute, attack: "T1578"},
 	"ec2:RebootInstances":                                {touch: on(instances), access: Execute, attack: "T1489"},
 	"ec2:StopInstances":                                  {touch: on(instances), access: Write, attack: "T1489 T1578"},
 	"ec2:TerminateInstances":                             {touch: on(instances), access: Delete, undo: gone, attack: "T1578.003 T1485"},

@@ -176,11 +176,11 @@ type Issue struct {
 
 // Grant is control that an event gave the caller over an identity or a workload.
 type Grant struct {
-	Kind       string // iam-user, iam-role, iam-group, access-key, function, instance, task-definition, account, identity-provider, permission-set
+	Kind       string // iam-user, iam-role, iam-group, policy, instance-profile, identity-provider, permission-set, identity-center-user, eks-access, account; a workload: function, instance, task, task-definition, notebook, build-project, …
 	ID         string // ARN where it can be had or made, else the name
 	Account    string
 	Region     string
-	Rule       string // created-identity, login-profile, privilege, trust, pass-role, code-control, host-control
+	Rule       string // created-identity, credential-added, login-profile, mfa-changed, privilege, trust, pass-role, code-control, host-control
 	Confidence Confidence
 	Trustees   []string // new trustees of a trust policy: ARNs, accounts, providers
 	Through    string   // workload through which a passed role acts: instance id, function ARN
