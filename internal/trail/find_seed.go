@@ -3,6 +3,7 @@ package trail
 import (
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // seed claims what the seed names. One that the log knows nothing of leaves a note.
@@ -22,8 +23,26 @@ func (s *search) seed(d *Seed) {
 		known = s.seedPrincipal(d, why)
 	}
 	if !known {
-		s.note("nothing in the log was done by %s %s", printable(d.Kind), printable(d.Value))
+		s.note("nothing in the log was done by %s %s%s", printable(d.Kind), printable(d.Value), s.span(d))
 	}
+}
+
+// span names the bounds of what was looked at for a seed, where there are any: beyond them nothing is claimed.
+func (s *search) span(d *Seed) string {
+	text, from, until := "", d.From, d.Until
+	if s.q.Since.After(from) {
+		from = s.q.Since
+	}
+	if until.IsZero() || !s.q.Until.IsZero() && s.q.Until.Before(until) {
+		until = s.q.Until
+	}
+	if !from.IsZero() {
+		text += " from " + from.UTC().Format(time.RFC3339) + " on"
+	}
+	if !until.IsZero() {
+		text += " until " + until.UTC().Format(time.RFC3339)
+	}
+	return text
 }
 
 // seedKey claims a key. One that was handed out and never used is known, and may still be used.
