@@ -263,10 +263,10 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// unknown says what nobody can tell from this log. Hours are counted, not listed.
+// unknown says what nobody can tell from this log, of the accounts where the intruder was. Hours are counted, not listed.
 func (v *scopeView) unknown() {
 	v.head("WHAT IS UNKNOWN")
-	c := &v.d.Coverage
+	c := v.d.Near()
 	for _, g := range c.Gaps[:min(len(c.Gaps), shownLines)] {
 		until := "no end in the log"
 		if g.Until != "" {
@@ -284,11 +284,15 @@ func (v *scopeView) unknown() {
 		v.prose(claim)
 	}
 	v.more(len(c.Claims), shownLines)
-	if len(c.Gaps)+len(c.Cells)+len(c.Claims) == 0 {
+	all := &v.d.Coverage
+	if n := len(all.Missing()) - len(hours) + len(all.Gaps) - len(c.Gaps); n > 0 {
+		v.item("%d more places where something is unknown, in accounts in which the intruder was not seen", n)
+	}
+	if len(all.Gaps)+len(all.Cells)+len(all.Claims) == 0 {
 		v.item("everything: what the log covers was not worked out")
 	}
-	if len(c.Never) > 0 {
-		v.item("never in CloudTrail: %s", few(c.Never, len(c.Never)))
+	for _, n := range all.Never[:min(len(all.Never), shownLines)] {
+		v.prose("never in CloudTrail: " + n)
 	}
 }
 

@@ -102,7 +102,7 @@ func (t *tree) draw(n *trail.ScopeIdentity, first, rest string) {
 func whoIs(n *trail.ScopeIdentity) string {
 	names := slices.DeleteFunc([]string{n.AccessKey, n.ARN}, func(s string) bool { return s == "" })
 	if len(names) == 0 {
-		names = []string{n.ID}
+		names = []string{strings.TrimPrefix(n.ID, n.Kind+":")}
 	}
 	return words("%s %s", n.Kind, strings.Join(names, "  "))
 }

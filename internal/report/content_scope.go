@@ -148,7 +148,11 @@ func (r Report) unlogged() section {
 		return s
 	}
 	c := r.Scope.Coverage
-	s.List = append(all(suspect, c.Claims), all(plain, neverWords(c.Never))...)
+	s.List = all(suspect, c.Claims[:min(len(c.Claims), scopeRows)])
+	if more := len(c.Claims) - scopeRows; more > 0 {
+		s.List = append(s.List, plain(fmt.Sprintf("and %d more of this kind, in report.json and in the evidence", more)))
+	}
+	s.List = append(s.List, all(plain, neverWords(c.Never))...)
 	gaps := cutTable("Logging stopped or narrowed, as the log shows it", len(c.Gaps), []string{"Account and region", "What", "From", "Until", "Evidence"}, func(i int) []text {
 		g := c.Gaps[i]
 		return []text{exact(place(g.Account, g.Region)), suspect(g.What), plain(second(g.From)), plain(cmp.Or(second(g.Until), "no end in the log")), exact(first(g.Evidence))}

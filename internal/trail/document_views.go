@@ -2,7 +2,9 @@ package trail
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -58,6 +60,36 @@ type CoverageHours struct {
 	Account, Region, Category string
 	Logged, Gap, Unknown      int
 	AtMost                    bool // some of Unknown have events: a long log is told by days, not by hours
+}
+
+// Near gives the part of the coverage that is about the accounts which the intruder called: a log of an organisation
+// has hundreds of others. Where the intruder called none, all of it is near. Never is left out.
+func (d *Document) Near() Coverage {
+	if len(d.Summary.Accounts) == 0 {
+		return d.Coverage
+	}
+	var near Coverage
+	called := func(account string) bool { return slices.Contains(d.Summary.Accounts, account) }
+	others := map[string]bool{}
+	for _, c := range d.Coverage.Cells {
+		if called(c.Account) {
+			near.Cells = append(near.Cells, c)
+		} else {
+			others[c.Account] = true
+		}
+	}
+	for _, g := range d.Coverage.Gaps {
+		if called(g.Account) {
+			near.Gaps = append(near.Gaps, g)
+		}
+	}
+	for _, claim := range d.Coverage.Claims {
+		names := func(account string) bool { return account != "" && strings.Contains(claim, account) }
+		if slices.ContainsFunc(d.Summary.Accounts, names) || !slices.ContainsFunc(slices.Collect(maps.Keys(others)), names) {
+			near.Claims = append(near.Claims, claim)
+		}
+	}
+	return near
 }
 
 // Missing gives where hours are missing, those that were surely not logged first, then by how many.

@@ -63,3 +63,15 @@ func TestMissingHours(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestNear(t *testing.T) {
+	d := &Document{Coverage: Coverage{Cells: []CoverageCell{{Account: "111122223333"}, {Account: "444455556666"}}, Gaps: []CoverageGap{{Account: "444455556666"}},
+		Claims: []string{"objects in account 111122223333: unknown", "objects in account 444455556666: unknown", "nothing can be said"}}}
+	if n := d.Near(); len(n.Cells) != 2 || len(n.Gaps) != 1 || len(n.Claims) != 3 {
+		t.Errorf("nobody was seen, and not everything is near: %+v", n)
+	}
+	d.Summary.Accounts = []string{"111122223333"}
+	if n := d.Near(); len(n.Cells) != 1 || len(n.Gaps) != 0 || !slices.Equal(n.Claims, []string{d.Coverage.Claims[0], d.Coverage.Claims[2]}) {
+		t.Errorf("%+v", n)
+	}
+}
