@@ -5,6 +5,7 @@ package escape
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -83,7 +84,7 @@ func Hidden(r rune) bool {
 // JSON spells hidden runes in JSON text as \uXXXX, which no reader of JSON can tell from the rune itself, so that
 // the text keeps its meaning and is safe to look at. White space between the values stays.
 func JSON(data []byte) []byte {
-	if !bytes.ContainsFunc(data, func(r rune) bool { return r >= 0x7f }) {
+	if !slices.ContainsFunc(data, func(b byte) bool { return b >= 0x7f }) {
 		return data
 	}
 	var out bytes.Buffer

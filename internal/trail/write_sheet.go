@@ -52,14 +52,22 @@ func cell(s string) string { return cutCell(disarm(escape.Text(s))) }
 // which ends a cell where the comma is the decimal point. An apostrophe that stands there already gets another, so
 // that taking one away always gives the text back.
 func disarm(s string) string {
+	if !strings.Contains(s, ";") {
+		return disarmStart(s)
+	}
 	parts := strings.Split(s, ";")
 	for i, p := range parts {
-		start := strings.TrimLeftFunc(p, func(r rune) bool { return unicode.IsSpace(r) || r == '"' })
-		if first, _ := utf8.DecodeRuneInString(start); start != "" && strings.ContainsRune("=+-@＝＋－＠'", first) {
-			parts[i] = "'" + p
-		}
+		parts[i] = disarmStart(p)
 	}
 	return strings.Join(parts, ";")
+}
+
+func disarmStart(s string) string {
+	start := strings.TrimLeftFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '"' })
+	if first, _ := utf8.DecodeRuneInString(start); start != "" && strings.ContainsRune("=+-@＝＋－＠'", first) {
+		return "'" + s
+	}
+	return s
 }
 
 const cutMark = "… [cut: too long for a cell, whole in the JSON files]"
