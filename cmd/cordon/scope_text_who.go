@@ -26,7 +26,7 @@ func (v *scopeView) identities() {
 		switch {
 		case n.Relation == trail.SamePrincipal:
 			apart = append(apart, n)
-		case known[n.Parent] && n.Parent != n.ID:
+		case known[n.Parent]:
 			children[n.Parent] = append(children[n.Parent], n)
 		default:
 			children[""] = append(children[""], n)
