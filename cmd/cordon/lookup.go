@@ -248,6 +248,8 @@ func (h *history) unasked(d *trail.Document) []action.Lookup {
 		add("AccessKeyId", i.AccessKey)
 		seed, ok := parseSeed(i.ARN)
 		switch {
+		case i.Kind == "instance" || i.Kind == "function": // its sessions bear its name
+			add("Username", lastOf(i.ID))
 		case !ok:
 		case seed.Kind == "root":
 			add("Username", "root")

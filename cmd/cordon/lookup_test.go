@@ -126,6 +126,31 @@ func TestLookupFollowsKeys(t *testing.T) {
 	})
 }
 
+// TestLookupAsksForWhatItMeets: whatever the answer says the intruder holds is asked for by the name that the event history knows it by,
+// once; what may as well be somebody else's is not.
+func TestLookupAsksForWhatItMeets(t *testing.T) {
+	known := action.Lookup{Attribute: "AccessKeyId", Value: "AKIAKNOWN00000000001"}
+	h := &history{asked: map[action.Lookup]bool{known: true}}
+	got := h.unasked(&trail.Document{Identities: []trail.ScopeIdentity{
+		{ID: "key:AKIAKNOWN00000000001", Kind: "access-key", AccessKey: known.Value, ARN: "arn:aws:iam::111122223333:user/dev/mallory", Confidence: trail.Certain},
+		{ID: "key:ASIANEW0000000000001", Kind: "session", AccessKey: "ASIANEW0000000000001", ARN: "arn:aws:sts::111122223333:assumed-role/deploy/x", Confidence: trail.Certain},
+		{ID: "instance:i-0123456789abcdef0", Kind: "instance", Confidence: trail.Probable},
+		{ID: "function:arn:aws:lambda:eu-west-1:111122223333:function:thumbs", Kind: "function", ARN: "arn:aws:lambda:eu-west-1:111122223333:function:thumbs", Confidence: trail.Probable},
+		{ID: "iam-role:arn:aws:iam::111122223333:role/back", Kind: "iam-role", ARN: "arn:aws:iam::111122223333:role/back", Confidence: trail.Certain},
+		{ID: "root", Kind: "root", ARN: "arn:aws:iam::111122223333:root", Confidence: trail.Certain},
+		{ID: "key:AKIAOTHER00000000001", AccessKey: "AKIAOTHER00000000001", Relation: trail.SamePrincipal, Confidence: trail.Possible},
+	}})
+	want := []action.Lookup{
+		{Attribute: "Username", Value: "mallory"},
+		{Attribute: "AccessKeyId", Value: "ASIANEW0000000000001"}, {Attribute: "Username", Value: "x"},
+		{Attribute: "Username", Value: "i-0123456789abcdef0"}, {Attribute: "Username", Value: "thumbs"},
+		{Attribute: "ResourceName", Value: "arn:aws:iam::111122223333:role/back"}, {Attribute: "Username", Value: "root"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("asks for %v, not %v", got, want)
+	}
+}
+
 // TestLookupNamesWhatItCouldNotAsk: a region that refuses is named and the answer may lack it; the others are answered.
 func TestLookupNamesWhatItCouldNotAsk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
