@@ -160,6 +160,11 @@ func first(list ...string) string {
 
 // createdOf gives a session's creation date in one spelling, since it tells one console session from another.
 func createdOf(s string) string {
+	if len(s) == 20 && s[19] == 'Z' && s[10] == 'T' {
+		if _, err := seconds1970(bytesOf(s)); err == nil {
+			return s
+		}
+	}
 	if t, ok := timeOf(s); ok {
 		return t.Format(time.RFC3339)
 	}

@@ -47,11 +47,14 @@ func (t *interned) add(b []byte) uint32 {
 	return n
 }
 
-// addAll is add of several, under one lock where all are known already.
+// addAll is add of several, under one lock where all are known already. The first text of a table is "".
 func (t *interned) addAll(texts []*string, numbers []uint32) {
 	known := [32]bool{}
 	t.mu.RLock()
 	for i, s := range texts {
+		if known[i] = *s == "" && len(t.places) > 0; known[i] {
+			continue // 0
+		}
 		numbers[i], known[i] = t.find(bytesOf(*s))
 	}
 	t.mu.RUnlock()

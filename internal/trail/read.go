@@ -19,6 +19,7 @@ import (
 // Read reads files into a corpus. An error is one of ctx or of writing the index; what cannot be read is a Problem.
 func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
 	r := &reading{files: files, opts: opts, t: &tables{}, direct: make([]bool, len(files))}
+	r.t.texts.add(nil) // "" is text 0
 	r.noCode, r.manyCodes = r.t.codes.add(nil), r.t.codes.add([]byte("(one of too many error codes)"))
 	workers := opts.Workers
 	if workers <= 0 {
@@ -95,7 +96,7 @@ type one struct {
 }
 
 func (r *reading) worker() *worker {
-	return &worker{reading: r, in: newInput(), seeds: [3]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed(), maphash.MakeSeed()}}
+	return &worker{reading: r, in: newInput(), seed: maphash.MakeSeed()}
 }
 
 // maxProblemsOf bounds what is said of one file.

@@ -11,6 +11,7 @@ import (
 func rowOf(t testing.TB, raw []byte, strictly bool) (r Row, w *worker, ok bool) {
 	t.Helper()
 	reading := &reading{files: []File{{Name: "x"}}, t: &tables{}}
+	reading.t.texts.add(nil)
 	reading.noCode, reading.manyCodes = reading.t.codes.add(nil), reading.t.codes.add([]byte("?"))
 	w = reading.worker()
 	w.begin(0)

@@ -10,13 +10,13 @@ import (
 // own, since the tables are shared.
 type worker struct {
 	*reading
-	identities cache[[2]uint64, knownIdentity] // by two hashes of the bytes of userIdentity
-	kinds      cache[string, seenText]         // by the bytes that make a Kind
-	places     cache[string, seenText]
-	clients    cache[string, seenText]
-	codes      cache[string, knownCode]
-	seeds      [3]maphash.Seed
-	key        []byte // for looking up
+	identities cache[knownIdentity] // by userIdentity
+	kinds      cache[seenText]      // by the members that make a Kind
+	places     cache[seenText]
+	clients    cache[seenText]
+	codes      cache[knownCode]
+	seed       maphash.Seed
+	key        []byte // what is looked up
 	sum        summer
 
 	chunk   *chunk
@@ -29,6 +29,7 @@ type worker struct {
 
 type knownIdentity struct {
 	number  uint32
+	console bool
 	value   *Identity
 	account string
 }
@@ -45,20 +46,14 @@ type knownCode struct {
 }
 
 // A cache holds what was met lately: at most two generations of maxCached values. Where every call has a key of its
-// own, holding them all would cost more than the log does.
-type cache[K comparable, V any] struct{ young, old map[K]V }
+// own, holding them all would cost more than the log does. It goes by a keyed hash alone: to keep and compare the bytes
+// would cost more than all else that is done with a record, and among a million values two share a hash once in
+// 30 million logs.
+type cache[V any] struct{ young, old map[uint64]V }
 
-const maxCached = 8 << 10
+const maxCached = 16 << 10
 
-func (c *cache[K, V]) put(key K, v V) V {
-	if len(c.young) >= maxCached || c.young == nil {
-		c.young, c.old = make(map[K]V, len(c.young)), c.young
-	}
-	c.young[key] = v
-	return v
-}
-
-func (c *cache[K, V]) get(key K) (V, bool) {
+func (c *cache[V]) get(key uint64) (V, bool) {
 	v, ok := c.young[key]
 	if ok {
 		return v, true
@@ -69,12 +64,12 @@ func (c *cache[K, V]) get(key K) (V, bool) {
 	return v, ok
 }
 
-// lookUp is get without a copy of the key.
-func lookUp[V any](c *cache[string, V], key []byte) (V, bool) {
-	if v, ok := c.young[string(key)]; ok {
-		return v, true
+func (c *cache[V]) put(key uint64, v V) V {
+	if len(c.young) >= maxCached || c.young == nil {
+		c.young, c.old = make(map[uint64]V, len(c.young)), c.young
 	}
-	return c.get(string(key))
+	c.young[key] = v
+	return v
 }
 
 // take puts one record into the store: by the fast reader, or where that finds it odd, by the strict one.
@@ -135,7 +130,7 @@ func (w *worker) fast(offset int64, raw []byte) error {
 		r.Flags |= FlagConsole
 	}
 	for _, v := range [...][]byte{f[mRequest], f[mResponse]} {
-		if len(v) < maxOmitted && bytes.Contains(v, omittedName) {
+		if mayBeOmitted(v) {
 			return errOdd // rare, and what it is takes a whole look
 		}
 	}
@@ -151,8 +146,15 @@ func (w *worker) fast(offset int64, raw []byte) error {
 	return w.add(&r, f[mID], f[mShared], keys, about{who.value, client.text, kind.text}, raw)
 }
 
-// maxOmitted is more than what stands in the place of an object that was left out: that it was, its size and why.
-const maxOmitted = 512
+// mayBeOmitted says that v may be what stands in the place of an object that was left out as too large: omitted,
+// originalSize and reason, in whatever order.
+func mayBeOmitted(v []byte) bool {
+	if len(v) < len(omittedName) || len(v) > 512 || v[0] != '{' {
+		return false
+	}
+	i := skipSpace(v, 1)
+	return i+1 < len(v) && (v[i+1] == 'o' || v[i+1] == 'r') && bytes.Contains(v, omittedName)
+}
 
 var omittedName, keyName = []byte(`"omitted"`), []byte(`ccessKeyId"`)
 
@@ -177,11 +179,10 @@ func (w *worker) keysOf(response []byte) (keys []string, err error) {
 	return keysIn(m), nil
 }
 
-// identity gives the number of what a userIdentity says. What was met lately is told by 128 bits of keyed hashes: to
-// keep and compare the bytes, half a kilobyte each, would cost more than all else that is done with a record.
+// identity gives the number of what a userIdentity says.
 func (w *worker) identity(raw []byte, console bool) (knownIdentity, error) {
-	key := [2]uint64{maphash.Bytes(w.seeds[flag(console, 1)], raw), maphash.Bytes(w.seeds[2], raw)}
-	if known, ok := w.identities.get(key); ok {
+	key := maphash.Bytes(w.seed, raw) + uint64(flag(console, 1))
+	if known, ok := w.identities.get(key); ok && known.console == console {
 		return known, nil
 	}
 	var id Identity
@@ -194,7 +195,7 @@ func (w *worker) identity(raw []byte, console bool) (knownIdentity, error) {
 	if !id.clean() {
 		return knownIdentity{}, errOdd
 	}
-	return w.identities.put(key, knownIdentity{w.t.addIdentity(&id), &id, id.Account}), nil
+	return w.identities.put(key, knownIdentity{w.t.addIdentity(&id), console, &id, id.Account}), nil
 }
 
 // clean says that every text may be kept as it is written.
@@ -222,7 +223,8 @@ func (w *worker) kind(f *facts) (seenText, error) {
 	for _, m := range [...]int{mName, mSource, mType, mCategory, mManagement, mReadOnly} {
 		w.key = append(append(w.key, f[m]...), 0)
 	}
-	if n, ok := lookUp(&w.kinds, w.key); ok {
+	key := maphash.Bytes(w.seed, w.key)
+	if n, ok := w.kinds.get(key); ok {
 		return n, nil
 	}
 	if !clean(f[mName]) || !clean(f[mSource]) || !clean(f[mType]) {
@@ -231,19 +233,20 @@ func (w *worker) kind(f *facts) (seenText, error) {
 	name, source := plainName(string(f[mName])), string(f[mSource])
 	k := Kind{Name: name, Source: source, Type: string(f[mType]), ReadOnly: string(f[mReadOnly]) == "true",
 		Category: categoryOf(string(f[mCategory]), string(f[mManagement]), name, source)}
-	return w.kinds.put(string(w.key), seenText{w.t.addKind(k), name}), nil
+	return w.kinds.put(key, seenText{w.t.addKind(k), name}), nil
 }
 
-func (w *worker) pair(c *cache[string, seenText], a, b []byte, add func(a, b string) uint32) (seenText, error) {
+func (w *worker) pair(c *cache[seenText], a, b []byte, add func(a, b string) uint32) (seenText, error) {
 	w.key = append(append(append(w.key[:0], a...), 0), b...)
-	if n, ok := lookUp(c, w.key); ok {
+	key := maphash.Bytes(w.seed, w.key)
+	if n, ok := c.get(key); ok {
 		return n, nil
 	}
 	if !clean(a) || !clean(b) {
 		return seenText{}, errOdd
 	}
 	text := string(a)
-	return c.put(string(w.key), seenText{add(text, string(b)), text}), nil
+	return c.put(key, seenText{add(text, string(b)), text}), nil
 }
 
 // outcome sets how the call ended.
@@ -252,12 +255,13 @@ func (w *worker) outcome(f *facts, r *rec) error {
 	switch {
 	case len(f[mCode]) > 0:
 		var ok bool
-		if code, ok = lookUp(&w.codes, f[mCode]); !ok {
+		key := maphash.Bytes(w.seed, f[mCode])
+		if code, ok = w.codes.get(key); !ok {
 			if !clean(f[mCode]) {
 				return errOdd
 			}
 			text, out := outcomeOf(string(f[mCode]), false, "", nil)
-			code = w.codes.put(string(f[mCode]), knownCode{w.code(text), out})
+			code = w.codes.put(key, knownCode{w.code(text), out})
 		}
 		outcome = code.outcome
 	case string(f[mName]) == "ConsoleLogin" || partial[string(f[mName])]:
