@@ -43,12 +43,20 @@ var classes = func() (t [256]uint8) {
 
 // skipString gives the index after the string that begins at b[i].
 func skipString(b []byte, i int) (int, error) {
-	i++
+	if end := endOfString(b, i+1); end > 0 {
+		return end, nil
+	}
+	return 0, errMore
+}
+
+// endOfString gives the index after the string in which b[i] is, 0 where it does not end.
+func endOfString(b []byte, i int) int {
 	for {
 		for i+8 <= len(b) {
 			word := binary.LittleEndian.Uint64(b[i:])
-			if found := equal8(word, quotes) | equal8(word, slashes); found != 0 {
-				i += bits.TrailingZeros64(found) / 8
+			q, s := word^quotes, word^slashes
+			if found := ((q-ones)&^q | (s-ones)&^s) & highs; found != 0 {
+				i += bits.TrailingZeros64(found) >> 3
 				break
 			}
 			i += 8
@@ -58,28 +66,22 @@ func skipString(b []byte, i int) (int, error) {
 		}
 		switch {
 		case i >= len(b):
-			return 0, errMore
+			return 0
 		case b[i] == '"':
-			return i + 1, nil
+			return i + 1
 		}
-		if i += 2; i > len(b) {
-			return 0, errMore
-		}
+		i += 2
 	}
 }
 
+// The word at a time: the lowest high bit that is set in (x-ones)&^x is that of x's first byte that is 0
+// (Hacker's Delight, 6-1).
 const (
 	ones    = 0x0101010101010101
+	highs   = ones << 7
 	quotes  = '"' * ones
 	slashes = '\\' * ones
 )
-
-// equal8 sets the high bit of each byte of word that equals pattern's; above the first one, it may set others
-// (Hacker's Delight, 6-1: find first 0-byte).
-func equal8(word, pattern uint64) uint64 {
-	x := word ^ pattern
-	return (x - ones) & ^x & (ones << 7)
-}
 
 // skipNested gives the index after the object or list that begins at b[i].
 func skipNested(b []byte, i int) (int, error) {
@@ -88,11 +90,9 @@ func skipNested(b []byte, i int) (int, error) {
 		switch classes[b[i]] {
 		case cPlain:
 		case cQuote:
-			end, err := skipString(b, i)
-			if err != nil {
-				return 0, err
+			if i = endOfString(b, i+1); i == 0 {
+				return 0, errMore
 			}
-			i = end
 			continue
 		case cOpen, cOpenList:
 			if depth++; depth >= maxShapeDepth {
@@ -240,9 +240,9 @@ func (f *facts) scan(b []byte) (int, error) {
 		if b[i] != '"' {
 			return 0, errSyntax
 		}
-		end, err := skipString(b, i)
-		if err != nil {
-			return 0, err
+		end := endOfString(b, i+1)
+		if end == 0 {
+			return 0, errMore
 		}
 		name := b[i+1 : end-1]
 		i = skipSpace(b, end)
@@ -253,6 +253,7 @@ func (f *facts) scan(b []byte) (int, error) {
 			return 0, errSyntax
 		}
 		i = skipSpace(b, i+1)
+		var err error
 		if end, err = skipAny(b, i); err != nil {
 			return 0, err
 		}
