@@ -83,7 +83,7 @@ func onlyDecompress(tb testing.TB, files []File) int64 {
 // askOnce reads the files and asks one question, as cordon scope does.
 func askOnce(tb testing.TB, files []File, q Question) (*Corpus, *Document) {
 	tb.Helper()
-	c, err := Read(context.Background(), files, Options{})
+	c, err := Read(context.Background(), files, Options{Keep: KeepFor(q)})
 	if err != nil {
 		tb.Fatal(err)
 	}
