@@ -29,7 +29,7 @@ func (e *Event) exposures(x *expose, named []Touch) []Exposure {
 	owner := e.str("request.AccessControlPolicy.Owner.ID") // S3 writes the owner's own grant with the others
 	var out []Exposure
 	for _, p := range who {
-		if p.who == "" || p.who == owner || x.only == "public" && !isPublic(p.who) || isOurs(p.who, named[0].Account) {
+		if p.who == "" || p.who == owner || x.public && !isPublic(p.who) || isOurs(p.who, named[0].Account) {
 			continue
 		}
 		one := Exposure{Resource: named[0], Grantee: p.who, Kind: x.kind, Under: p.under}

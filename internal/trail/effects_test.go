@@ -189,6 +189,24 @@ func TestTechniquesHaveNames(t *testing.T) {
 	}
 }
 
+// Calls that list and describe are everyday ones: they are called discovery and nothing worse, but for those whose
+// answer is the secret itself or its name.
+func TestReadsAreDiscovery(t *testing.T) {
+	discovery := strings.Fields("T1069.003 T1087.004 T1201 T1518.001 T1526 T1580 T1613 T1619 T1654")
+	tells := strings.Fields("secretsmanager:ListSecrets secretsmanager:DescribeSecret ec2:DescribeInstanceAttribute ec2:DescribeLaunchTemplateVersions")
+	for name, m := range table {
+		_, event, _ := strings.Cut(name, ":")
+		if !strings.HasPrefix(event, "List") && !strings.HasPrefix(event, "Describe") || slices.Contains(tells, name) {
+			continue
+		}
+		for _, id := range attacksOf(&m) {
+			if !slices.Contains(discovery, id) {
+				t.Errorf("%s means %s", name, id)
+			}
+		}
+	}
+}
+
 // A row that two fields of work have would be whichever is joined last.
 func TestTableHasEachEventOnce(t *testing.T) {
 	rows := 0

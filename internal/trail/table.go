@@ -30,7 +30,8 @@ type when struct {
 	meaning
 }
 
-// touch is a resource: its type, as CloudFormation spells it without AWS::, and the path of its name.
+// touch is a resource: its type, as CloudFormation spells it without AWS::, and the path of its name. Where the path is
+// of an ARN, the type may be empty. S3::Source is the object at bucket/key that a copy reads.
 type touch struct{ kind, path string }
 
 // grant is control over an identity or workload; for the kinds and rules, see Grant.
@@ -54,7 +55,7 @@ type expose struct {
 	kind   string
 	to     []string
 	policy string
-	only   string // "public": leave out private addresses
+	public bool // leave out private addresses
 }
 
 // undo takes back a grant or exposure of what the row touches first, or of what is at the path of.
@@ -172,6 +173,6 @@ func passes(role, through string) []grant {
 func to(kind string, paths ...string) []expose { return []expose{{kind: kind, to: paths}} }
 func byPolicy(kind, path string) []expose      { return []expose{{kind: kind, policy: path}} }
 func toPublic(kind string, path string) []expose {
-	return []expose{{kind: kind, to: []string{path}, only: "public"}}
+	return []expose{{kind: kind, to: []string{path}, public: true}}
 }
 func toEverybody(kind string) []expose { return []expose{{kind: kind, to: []string{"*"}}} }

@@ -158,6 +158,8 @@ var tableData = map[string]meaning{
 	"bedrock:PutFoundationModelEntitlement":     {touch: on(model), access: Write, attack: "T1496.004"},
 	"bedrock:CreateFoundationModelAgreement":    {touch: on(model), access: Write, attack: "T1496.004"},
 	"bedrock:PutUseCaseForModelAccess":          {access: Write, attack: "T1496.004"},
+	"bedrock:CreateModelInvocationJob":          {touch: on(model), access: Execute, grant: passes("request.roleArn", "response.jobArn"), attack: "T1496.004 T1548.005"},
+	"bedrock:CreateModelCustomizationJob":       {touch: on(touch{"Bedrock::FoundationModel", "request.baseModelIdentifier"}), access: Write, grant: passes("request.roleArn", "response.jobArn"), attack: "T1496.004 T1548.005"},
 	"bedrock:CreateProvisionedModelThroughput":  {touch: on(model), access: Write, attack: "T1496.004"},
 	"sagemaker:InvokeEndpoint":                  {touch: on(touch{"SageMaker::Endpoint", "request.endpointName"}), access: Execute, attack: "T1496.004"},
 	"ses:SendEmail":                             {access: Execute, attack: "T1496.004"},
@@ -175,10 +177,10 @@ var tableData = map[string]meaning{
 	"ses:CreateReceiptRule":                     {access: Write, attack: "T1114.003"},
 	"sns:Publish":                               {touch: on(topic), access: Execute, when: []when{{"request.phoneNumber", meaning{attack: "T1496.003"}}}},
 	"sns:SetSMSAttributes":                      {access: Write, attack: "T1496.003"},
+	"mobiletargeting:SendMessages":              {touch: on(touch{"Pinpoint::App", "request.applicationId"}), access: Execute, attack: "T1496.003"},
 	"sms-voice:SendTextMessage":                 {access: Execute, attack: "T1496.003"},
 	"sms-voice:RequestPhoneNumber":              {access: Write, attack: "T1496.003"},
 	"servicequotas:RequestServiceQuotaIncrease": {access: Write, attack: "T1578.005"},
-	"support:CreateCase":                        {access: Write, attack: "T1578.005"},
 	"ec2:ModifyInstanceCreditSpecification":     {touch: on(touch{"EC2::Instance", "request.instanceCreditSpecification.instanceId"}), access: Write, attack: "T1578.005"},
 }
 

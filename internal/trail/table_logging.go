@@ -70,7 +70,6 @@ var tableLogging = map[string]meaning{
 	"bedrock:PutModelInvocationLoggingConfiguration":     {access: Write, when: []when{{"request.loggingConfig.textDataDeliveryEnabled=false", meaning{weak: "narrows the logging of model invocations", attack: "T1562.008"}}}},
 	"apigateway:UpdateStage":                             {touch: on(touch{"ApiGateway::RestApi", "request.restApiId"}), access: Write},
 	"firehose:DeleteDeliveryStream":                      {touch: on(touch{"KinesisFirehose::DeliveryStream", "request.deliveryStreamName"}), undo: gone, weak: "deletes delivery stream {}", attack: "T1562.008"},
-	"ssm:UpdateServiceSetting":                           {access: Write, attack: "T1562.001"},
 	"securitylake:DeleteDataLake":                        {access: Delete, weak: "deletes Security Lake's data lake", attack: "T1562.008"},
 	"securitylake:DeleteAwsLogSource":                    {access: Delete, weak: "takes a source of logs out of Security Lake", attack: "T1562.008"},
 	"securitylake:DeleteSubscriber":                      {access: Delete, weak: "deletes a subscriber of Security Lake", attack: "T1562.008"},

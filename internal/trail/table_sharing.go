@@ -8,7 +8,7 @@ var (
 	fileSystem   = touch{"EFS::FileSystem", "request.fileSystemId"}
 	functionURL  = []when{{"request.authType=NONE", meaning{expose: toEverybody("function-url")}}}
 
-	ports = []expose{{kind: "security-group", only: "public", to: []string{"request.ipPermissions[].ipRanges[].cidrIp", "request.ipPermissions[].ipv6Ranges[].cidrIpv6",
+	ports = []expose{{kind: "security-group", public: true, to: []string{"request.ipPermissions[].ipRanges[].cidrIp", "request.ipPermissions[].ipv6Ranges[].cidrIpv6",
 		"request.cidrIp", "request.ipPermissions[].groups[].userId", "request.ipPermissions[].prefixListIds[].prefixListId", "request.securityGroupRule[].securityGroupRule.cidrIpv4",
 		"request.securityGroupRule[].securityGroupRule.cidrIpv6", "request.ipPermissions[].cidrIp"}}}
 	grantsOfACL = []string{"request.x-amz-acl", "request.AccessControlPolicy.AccessControlList.Grant[].Grantee.URI", "request.AccessControlPolicy.AccessControlList.Grant[].Grantee.ID",
@@ -62,7 +62,7 @@ var tableSharing = map[string]meaning{
 	"rds:CopyDBSnapshot":                             {touch: on(touch{"RDS::DBSnapshot", "request.sourceDBSnapshotIdentifier"}), access: ReadData, attack: "T1578.001 T1537"},
 	"rds:CopyDBClusterSnapshot":                      {touch: on(touch{"RDS::DBClusterSnapshot", "request.sourceDBClusterSnapshotIdentifier"}), access: ReadData, attack: "T1578.001 T1537"},
 	"rds:StartExportTask":                            {touch: on(touch{"RDS::DBSnapshot", "request.sourceArn"}), access: Share, expose: to("export", "request.s3BucketName"), attack: "T1537"},
-	"rds:AuthorizeDBSecurityGroupIngress":            {touch: on(touch{"RDS::DBSecurityGroup", "request.dBSecurityGroupName"}), access: Share, expose: []expose{{kind: "security-group", only: "public", to: []string{"request.cIDRIP", "request.eC2SecurityGroupOwnerId"}}}, attack: "T1562.007"},
+	"rds:AuthorizeDBSecurityGroupIngress":            {touch: on(touch{"RDS::DBSecurityGroup", "request.dBSecurityGroupName"}), access: Share, expose: []expose{{kind: "security-group", public: true, to: []string{"request.cIDRIP", "request.eC2SecurityGroupOwnerId"}}}, attack: "T1562.007"},
 	"rds:RevokeDBSecurityGroupIngress":               {touch: on(touch{"RDS::DBSecurityGroup", "request.dBSecurityGroupName"}), undo: back("security-group", "request.cIDRIP")},
 	"redshift:AuthorizeSnapshotAccess":               {touch: on(touch{"Redshift::ClusterSnapshot", "request.snapshotIdentifier"}), access: Share, expose: to("snapshot-share", "request.accountWithRestoreAccess"), attack: "T1537"},
 	"redshift:RevokeSnapshotAccess":                  {touch: on(touch{"Redshift::ClusterSnapshot", "request.snapshotIdentifier"}), undo: back("snapshot-share", "request.accountWithRestoreAccess")},
