@@ -83,7 +83,7 @@ func (a *app) lookUp(ctx context.Context, q trail.Question) (scopeAnswer, error)
 		}
 	}
 	notes = append(notes, "looked up in CloudTrail's event history, which holds the management events of the last 90 days alone: no data events (reads of objects, calls of functions), "+
-		"and nothing older")
+		"nothing older, and of those 90 days what the seeds and their credentials did, so that an hour without an event says nothing of logging")
 	if len(off) > 0 {
 		notes = append(notes, "not looked at, since the account has not opted in to them: "+strings.Join(off, ", "))
 	}

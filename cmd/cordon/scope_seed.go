@@ -134,7 +134,8 @@ const seedMargin = 24 * time.Hour
 //
 //   - A key is what the intruder holds. Where one is named, its user or role is no seed: their other sessions are
 //     other people's until the log shows otherwise, and Find lists them apart.
-//   - An instance or function that is compromised lends its sessions to whoever is on it.
+//   - An instance or function that is compromised lends its sessions to whoever is on it. One that only leaked a key
+//     that the finding names goes on working for its owner, who is not to be taken for the intruder.
 //   - An address is a seed where it made AWS calls. One that was only seen on the network is an indicator.
 //
 // A key that expires by itself is compromised for as long as it lives; everything else from a day before the first
@@ -175,11 +176,14 @@ func seedsOf(i casefile.Incident) (seeds []trail.Seed, notes []string) {
 	for _, s := range i.Subjects {
 		switch s.Kind {
 		case casefile.EC2Instance:
-			if !instanceSyntax.MatchString(s.ID) {
+			switch {
+			case !instanceSyntax.MatchString(s.ID):
 				refuse("instance", s.ID)
-				continue
+			case calls && leaked(i):
+				notes = append(notes, fmt.Sprintf("instance %s is where the key came from; what it does itself is not taken for the intruder's: no seed. --seed %s asks for it", s.ID, s.ID))
+			default:
+				add("instance", s.ID)
 			}
-			add("instance", s.ID)
 		case casefile.IAMUser, casefile.IAMRole:
 			calls = true
 			if keys > 0 {
@@ -205,6 +209,12 @@ func seedsOf(i casefile.Incident) (seeds []trail.Seed, notes []string) {
 		notes = append(notes, fmt.Sprintf("address %s was seen on the network and not calling AWS, or is nobody's in particular: no seed. --seed %s asks for it", address, address))
 	}
 	return seeds, notes
+}
+
+// leaked tells a finding about a key that left an instance from one about what runs on it
+// (docs.aws.amazon.com/guardduty/latest/ug/guardduty_finding-types-iam.html, InstanceCredentialExfiltration).
+func leaked(i casefile.Incident) bool {
+	return strings.Contains(i.Finding.Type, "InstanceCredentialExfiltration")
 }
 
 func keysOf(i casefile.Incident) []string {
