@@ -194,7 +194,7 @@ func (s *again) straight() {
 			raw := s.in.left()[:n]
 			s.found(offset, raw)
 			if err != nil { // something that wraps records
-				_ = newWalker(bytes.NewReader(raw)).all(s.sink(), 0, offset)
+				_ = newWalkerOn(raw).all(s.sink(), 0, offset)
 			}
 		}
 		for i < len(s.wanted) && s.rec(s.wanted[i]).offset() == offset {

@@ -110,7 +110,7 @@ func (s *sink) lakeMap(offset int64, row map[string]any) error {
 			continue
 		}
 		if inner = strings.TrimSpace(inner); strings.HasPrefix(inner, "{") {
-			return newWalker(strings.NewReader(inner)).all(s, 1, offset)
+			return newWalkerOn([]byte(inner)).all(s, 1, offset)
 		}
 	}
 	rec := map[string]any{}
@@ -297,7 +297,7 @@ func isCSV(head []byte) bool {
 	if len(line) == 0 || line[0] == '{' || line[0] == '[' {
 		return false
 	}
-	cells, err := (&csvReader{in: newWalker(bytes.NewReader(line))}).row()
+	cells, err := (&csvReader{in: newWalkerOn(line)}).row()
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false
 	}

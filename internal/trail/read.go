@@ -111,7 +111,18 @@ func (o *one) trouble(offset int64, kind, detail string) {
 // refuse notes a record that nobody can read, and keeps its bytes.
 func (o *one) refuse(offset int64, err error, raw []byte) {
 	o.trouble(offset, problemKind(err), err.Error())
-	o.unread = append(o.unread, Unread{File: o.name, Offset: offset, Why: err.Error(), Bytes: bytes.Clone(raw[:min(len(raw), maxUnreadOf)])})
+	o.keep(offset, err.Error(), raw)
+}
+
+// keep keeps the bytes of what may have been a record, as far as there is room for.
+func (o *one) keep(offset int64, why string, raw []byte) {
+	if len(o.unread) >= maxUnread/maxUnreadOf {
+		raw = nil
+	}
+	if len(o.unread) >= MaxProblems {
+		return
+	}
+	o.unread = append(o.unread, Unread{File: o.name, Offset: offset, Why: why, Bytes: bytes.Clone(raw[:min(len(raw), maxUnreadOf)])})
 }
 
 // file reads one file: the common shapes fast, and whatever is not quite that from its start by the walker.
@@ -180,9 +191,16 @@ func (w *worker) fastFile() (string, error) {
 	}
 	w.direct[w.current.file] = true
 	s := w.sink()
+	last := int64(0) // where a record was found
 	err = split(w.in, &w.facts, func(offset int64, raw []byte, odd bool) error {
+		if odd && offset-last > 1<<20 {
+			return errShape // much that is no record, and the walker knows when to stop
+		}
+		if !odd {
+			last = offset
+		}
 		if odd {
-			return newWalker(bytes.NewReader(raw)).all(s, 0, offset)
+			return newWalkerOn(raw).all(s, 0, offset)
 		}
 		s.saw(shapeRecords)
 		if err := w.fast(offset, raw); err != errOdd {
@@ -190,8 +208,8 @@ func (w *worker) fastFile() (string, error) {
 		}
 		return w.strict(offset, raw)
 	})
-	if errors.Is(err, errShape) {
-		return "", err
+	if errors.Is(err, errShape) || err == nil && s.shape == "" { // of what is no log the walker says what it is
+		return "", errShape
 	}
 	s.done()
 	return s.shape, err
@@ -206,6 +224,10 @@ func (w *worker) walkFile() (string, error) {
 	defer closer.Close()
 	w.direct[w.current.file] = false
 	s := w.sink()
+	s.unread = w.current.keep
+	if w.in.plain != w.in.buffer {
+		s.stored = func() int64 { return w.in.stored.n }
+	}
 	err = w.in.walk(s)
 	return s.shape, err
 }
@@ -252,7 +274,7 @@ func (w *worker) finish(shape string) {
 		t.Problems = append(t.Problems, p)
 	}
 	w.odd, w.shared, w.issued = append(w.odd, o.odd...), append(w.shared, o.shared...), append(w.issued, o.issued...)
-	for _, u := range o.unread {
+	for _, u := range o.unread[:min(len(o.unread), MaxProblems-len(w.unread))] {
 		if w.lost+len(u.Bytes) > maxUnread {
 			u.Bytes = nil // file and offset tell where it is
 		}

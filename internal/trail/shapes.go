@@ -159,7 +159,7 @@ type patience struct {
 }
 
 const (
-	barrenSize  = 64 << 20
+	barrenSize  = 32 << 20
 	barrenRatio = 64 // of unpacked to stored; logs reach 20 to 50
 )
 
@@ -291,7 +291,7 @@ func (s *sink) unwrap(offset int64, raw []byte, name, shape string, level int) e
 		return nil
 	}
 	first, before := s.shape == "", s.found
-	if err := newWalker(bytes.NewReader(inner)).all(s, level+1, offset); err != nil {
+	if err := newWalkerOn(inner).all(s, level+1, offset); err != nil {
 		return err
 	}
 	if first && s.found > before {

@@ -54,9 +54,14 @@ func (p *pushback) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-func newWalker(r io.Reader) *walker {
+func newWalker(r io.Reader) *walker { return newWalkerOf(r, 64<<10) }
+
+// newWalkerOn walks what is at hand. Its buffer is no larger than that: there may be millions of small ones.
+func newWalkerOn(b []byte) *walker { return newWalkerOf(bytes.NewReader(b), min(len(b), 64<<10)) }
+
+func newWalkerOf(r io.Reader, size int) *walker {
 	back := &pushback{r: r}
-	return &walker{in: bufio.NewReaderSize(back, 64<<10), back: back, fresh: true}
+	return &walker{in: bufio.NewReaderSize(back, size), back: back, fresh: true}
 }
 
 func (w *walker) peek(n int) []byte {
@@ -93,45 +98,60 @@ func (w *walker) hold(b ...byte) {
 
 // plain takes what is buffered of a string, up to a quote, an escape or a line break, and gives it.
 func (w *walker) plain() ([]byte, error) {
-	if _, err := w.in.Peek(1); err != nil {
+	b, err := w.ahead()
+	if err != nil {
 		return nil, err
 	}
-	b, _ := w.in.Peek(w.in.Buffered())
-	if i := bytes.IndexByte(b, '"'); i >= 0 {
-		b = b[:i]
+	for _, end := range []byte{'"', '\\', '\n'} {
+		if i := bytes.IndexByte(b, end); i >= 0 {
+			b = b[:i]
+		}
 	}
-	if i := bytes.IndexByte(b, '\\'); i >= 0 {
-		b = b[:i]
-	}
-	if i := bytes.IndexByte(b, '\n'); i >= 0 {
-		b = b[:i]
-	}
-	if len(b) == 0 {
-		return nil, nil
-	}
-	w.at += int64(len(b))
-	w.fresh = false
-	if w.keep {
-		w.hold(b...)
-	}
-	_, err := w.in.Discard(len(b))
-	return b, err
+	w.pass(b)
+	return b, nil
 }
 
 // look gives the next byte that is not space, without taking it.
 func (w *walker) look() (byte, error) {
 	for {
-		b, err := w.in.Peek(1)
+		b, err := w.ahead()
 		if err != nil {
 			return 0, err
 		}
-		switch b[0] {
-		case ' ', '\t', '\r', '\n':
-			_, _ = w.next()
-		default:
-			return b[0], nil
+		n := 0
+		for n < len(b) && (b[n] == ' ' || b[n] == '\n' || b[n] == '\t' || b[n] == '\r') {
+			n++
 		}
+		if n == len(b) {
+			w.pass(b)
+			continue
+		}
+		c := b[n]
+		w.pass(b[:n])
+		return c, nil
 	}
+}
+
+// ahead gives what is buffered, at least one byte.
+func (w *walker) ahead() ([]byte, error) {
+	if _, err := w.in.Peek(1); err != nil {
+		return nil, err
+	}
+	return w.in.Peek(w.in.Buffered())
+}
+
+// pass takes bytes that ahead gave, from their beginning.
+func (w *walker) pass(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	w.at += int64(len(b))
+	line := bytes.LastIndexByte(b, '\n')
+	w.fresh = (w.fresh || line >= 0) && len(bytes.TrimSpace(b[line+1:])) == 0
+	if w.keep {
+		w.hold(b...)
+	}
+	_, _ = w.in.Discard(len(b))
 }
 
 // all reads values to the end of the stream. Offsets are base for what is in a string, those of the stream where base
@@ -260,10 +280,19 @@ func (w *walker) resync(start int64) error {
 		if w.at > start && string(w.peek(len(recordStart))) == recordStart {
 			return nil
 		}
-		c, err := w.next()
-		if err != nil || c == '\n' {
+		if c, err := w.next(); err != nil || c == '\n' {
 			return err
 		}
+		b, err := w.ahead()
+		if err != nil {
+			return err
+		}
+		for _, end := range []byte{'\n', '{'} {
+			if i := bytes.IndexByte(b, end); i >= 0 {
+				b = b[:i]
+			}
+		}
+		w.pass(b)
 	}
 }
 
@@ -305,7 +334,7 @@ func (w *walker) quoted(s *sink, level int, base int64) error {
 		s.notOurs(start)
 		return nil
 	}
-	return newWalker(bytes.NewReader(bytes.Clone(inner))).all(s, level+1, start)
+	return newWalkerOn(bytes.Clone(inner)).all(s, level+1, start)
 }
 
 // take holds the next value.
@@ -386,7 +415,7 @@ func (w *walker) object(s *sink, level int, base int64) error {
 	if _, err := w.next(); err != nil {
 		return err
 	}
-	has := map[string]bool{}
+	var has map[string]bool // of the names that tell
 	envelope := false
 	for n := 0; ; n++ {
 		c, err := w.look()
@@ -412,6 +441,9 @@ func (w *walker) object(s *sink, level int, base int64) error {
 			return err
 		}
 		if known[name] {
+			if has == nil {
+				has = map[string]bool{}
+			}
 			has[name] = true
 		}
 		if c, err = w.look(); err != nil {

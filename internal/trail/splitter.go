@@ -123,7 +123,10 @@ func (in *input) object(f *facts, take func(int64, []byte, bool) error) error {
 		n, err := f.scan(in.left())
 		switch {
 		case errors.Is(err, errMore):
-			if in.more(maxWindow) {
+			had := len(in.left())
+			for len(in.left()) < 2*had && in.more(maxWindow) { // scanning all again for each little more takes a large object's square
+			}
+			if len(in.left()) > had {
 				continue
 			}
 			if in.failed == nil || errors.Is(in.failed, io.EOF) {
