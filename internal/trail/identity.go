@@ -228,15 +228,23 @@ func (g *groups) join() {
 func (g *groups) sort(since, until uint32, see func(row uint32, r *Row)) {
 	g.start = make([]uint32, len(g.of)+1)
 	of := make([]int32, g.c.Len())
-	for i := range of {
-		r := g.c.Row(i)
-		of[i] = none
-		if r.Time < since || r.Time > until {
-			continue
+	var block [256]Row // rows lie all over the memory: to fetch some at once takes a fraction of the time
+	for base := 0; base < len(of); base += len(block) {
+		n := min(len(block), len(of)-base)
+		for i := range n {
+			block[i] = g.c.Row(base + i)
 		}
-		see(uint32(i), &r)
-		if of[i] = g.of[r.Identity]; of[i] >= 0 {
-			g.start[of[i]+1]++
+		for i := range n {
+			r := &block[i]
+			of[base+i] = none
+			if r.Time < since || r.Time > until {
+				continue
+			}
+			see(uint32(base+i), r)
+			if k := g.of[r.Identity]; k >= 0 {
+				of[base+i] = k
+				g.start[k+1]++
+			}
 		}
 	}
 	for k := 1; k < len(g.start); k++ {
