@@ -123,7 +123,7 @@ func (v *scopeView) summary() {
 	case s.Events == 0:
 		v.fact("found", words("no event of the intruder in this log of %d events. That is not proof of none: see what is unknown", s.Corpus))
 	default:
-		v.fact("found", words("%d events of the intruder, of %d in the log: %d succeeded, %d denied, %d failed", s.Events, s.Corpus, s.Outcomes["success"], s.Outcomes["denied"], s.Outcomes["error"]))
+		v.fact("found", words("%s of the intruder, of %d in the log: %d succeeded, %d denied, %d failed", eventCount(s.Events), s.Corpus, s.Outcomes["success"], s.Outcomes["denied"], s.Outcomes["error"]))
 		v.fact("when", words("%s UTC, as all times here", span(s.FirstSeen, s.LastSeen)))
 		v.fact("accounts", few(s.Accounts, 6))
 		v.fact("regions", few(s.Regions, 12))

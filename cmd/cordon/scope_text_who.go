@@ -115,11 +115,14 @@ func whatDid(n *trail.ScopeIdentity) string {
 	if n.Denied > 0 {
 		denied = fmt.Sprintf(", %d denied", n.Denied)
 	}
-	events := "1 event"
-	if n.Events > 1 {
-		events = fmt.Sprintf("%d events", n.Events)
+	return words("%s%s  %s", eventCount(n.Events), denied, span(n.FirstSeen, n.LastSeen))
+}
+
+func eventCount(n int) string {
+	if n == 1 {
+		return "1 event"
 	}
-	return words("%s%s  %s", events, denied, span(n.FirstSeen, n.LastSeen))
+	return fmt.Sprintf("%d events", n)
 }
 
 // life says whether a credential can still be used. Of one that is over or unknown it says so only where the log does.
