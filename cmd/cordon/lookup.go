@@ -31,6 +31,7 @@ const (
 type history struct {
 	a       *app
 	conn    *action.AWS
+	rec     *action.Recorder
 	regions []*regionHistory
 	asked   map[action.Lookup]bool
 	since   time.Time
@@ -82,6 +83,7 @@ func (a *app) lookUp(ctx context.Context, q trail.Question) (scopeAnswer, error)
 			return scopeAnswer{}, err
 		}
 	}
+	answer.calls = h.rec.Calls()
 	notes = append(notes, "looked up in CloudTrail's event history, which holds the management events of the last 90 days alone: no data events (reads of objects, calls of functions), "+
 		"nothing older, and of those 90 days what the seeds and their credentials did, so that an hour without an event says nothing of logging")
 	if len(off) > 0 {
@@ -124,11 +126,12 @@ func (a *app) newHistory(ctx context.Context, q trail.Question) (*history, []str
 	if err != nil {
 		return nil, nil, err
 	}
-	names, off, err := action.Regions(ctx, conn)
+	rec := &action.Recorder{}
+	names, off, err := action.Regions(ctx, conn, rec)
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &history{a: a, conn: conn, asked: map[action.Lookup]bool{}, since: q.Since, until: q.Until}
+	h := &history{a: a, conn: conn, rec: rec, asked: map[action.Lookup]bool{}, since: q.Since, until: q.Until}
 	for _, name := range names {
 		h.regions = append(h.regions, &regionHistory{name: name, records: map[string]string{}})
 	}
@@ -150,7 +153,7 @@ func (h *history) ask(ctx context.Context, asks []action.Lookup) error {
 		g.Go(func() error {
 			for _, q := range asks {
 				q.Since, q.Until = h.since, h.until
-				r.look(ctx, h.conn.In(r.name), q, func() { b.at(int(done.Load()), 0, int(events.Add(1))) })
+				r.look(ctx, h.conn.In(r.name), q, h.rec, func() { b.at(int(done.Load()), 0, int(events.Add(1))) })
 				done.Add(1)
 			}
 			return ctx.Err()
@@ -169,12 +172,12 @@ func summary(asks []action.Lookup) string {
 var errTooMany = errors.New("it has more events than are looked up at once: narrow it with --since and --until, or read the archive with --logs")
 
 // look asks one question, and tells of each event. Once a region has refused, it is not asked again.
-func (r *regionHistory) look(ctx context.Context, c *action.AWS, q action.Lookup, came func()) {
+func (r *regionHistory) look(ctx context.Context, c *action.AWS, q action.Lookup, rec *action.Recorder, came func()) {
 	if r.failed != nil && !errors.Is(r.failed, errTooMany) {
 		return
 	}
 	n := 0
-	err := action.LookupEvents(ctx, c, q, func(id, record string) error {
+	err := action.LookupEvents(ctx, c, q, rec, func(id, record string) error {
 		if n++; n > maxEvents {
 			return fmt.Errorf("%s %s: %w", q.Attribute, q.Value, errTooMany)
 		}

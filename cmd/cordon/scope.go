@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"cordon/internal/action"
+	"cordon/internal/casefile"
 	"cordon/internal/trail"
 )
 
@@ -77,6 +78,7 @@ type scopeAnswer struct {
 	doc    *trail.Document
 	corpus *trail.Corpus
 	conn   *action.AWS // where AWS was asked
+	calls  []casefile.Operation
 }
 
 // answerScope asks q of what o names. What must be known beside the answer is added to its notes.

@@ -146,7 +146,7 @@ func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Pro
 		{Name: report.ScopeName, Source: report.ScopeSource, Data: answer.Bytes()},
 		{Name: report.IngestName, Source: report.ScopeSource, Data: ingest.Bytes()},
 	}
-	if err := e.Keep(ctx, items...); err != nil {
+	if err := e.Keep(ctx, s.calls, items...); err != nil {
 		return err
 	}
 	path, err := a.saveReport(ctx, kase, "")

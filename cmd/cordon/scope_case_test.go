@@ -87,5 +87,9 @@ func TestCaseIsScopedByLookup(t *testing.T) {
 		if last := kase.Entries()[len(kase.Entries())-1]; last.By.ARN == "" {
 			t.Error("the entry does not say who asked AWS")
 		}
+		asked, err := ownRequests(kase.Entries())
+		if err != nil || len(asked) <= len(own) {
+			t.Errorf("the journal does not know the lookups' own requests: %d, before %d (%v)", len(asked), len(own), err)
+		}
 	})
 }

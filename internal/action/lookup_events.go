@@ -26,8 +26,8 @@ type Lookup struct {
 }
 
 // Regions lists the regions of the account: those that it may use, and those that it never opted in to.
-func Regions(ctx context.Context, c *AWS) (enabled, off []string, err error) {
-	out, err := c.EC2.DescribeRegions(Allow(ctx, LookupReads, nil, nil), &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
+func Regions(ctx context.Context, c *AWS, rec *Recorder) (enabled, off []string, err error) {
+	out, err := c.EC2.DescribeRegions(Allow(ctx, LookupReads, nil, rec), &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
 	if err != nil {
 		return nil, nil, fmt.Errorf("list the regions of the account: %w", err)
 	}
@@ -45,7 +45,7 @@ func Regions(ctx context.Context, c *AWS) (enabled, off []string, err error) {
 }
 
 // LookupEvents asks c's region and hands over event ids and records, newest first, as they come.
-func LookupEvents(ctx context.Context, c *AWS, q Lookup, each func(id, record string) error) error {
+func LookupEvents(ctx context.Context, c *AWS, q Lookup, rec *Recorder, each func(id, record string) error) error {
 	in := &cloudtrail.LookupEventsInput{
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKey(q.Attribute), AttributeValue: aws.String(q.Value)}},
 		MaxResults:       aws.Int32(50),
@@ -58,7 +58,7 @@ func LookupEvents(ctx context.Context, c *AWS, q Lookup, each func(id, record st
 	}
 	// Somebody else's lookups count against the same two a second: wait for a turn longer than the SDK would.
 	patient := func(o *cloudtrail.Options) { o.RetryMaxAttempts = 10 }
-	ctx = Allow(ctx, LookupReads, nil, nil)
+	ctx = Allow(ctx, LookupReads, nil, rec)
 	for p := cloudtrail.NewLookupEventsPaginator(c.CloudTrail, in); p.HasMorePages(); {
 		page, err := p.NextPage(ctx, patient)
 		if err != nil {

@@ -22,14 +22,14 @@ func TestKeepIsBytesThenName(t *testing.T) {
 			}
 			before := r.progress().State
 			e, p, ctx := r.process(r.signer("two"), at)
-			err := e.Keep(ctx, scope)
+			err := e.Keep(ctx, nil, scope)
 			done = at > 0 && !p.dead
 			if at > 0 && p.dead != (err != nil) {
 				t.Fatalf("killed at write %d: %t, and Keep says %v", at, p.dead, err)
 			}
 			r.sound("after the kill")
 			again, _, ctx := r.process(r.signer("two"), 0)
-			if err := again.Keep(ctx, scope); err != nil {
+			if err := again.Keep(ctx, nil, scope); err != nil {
 				t.Fatalf("killed at write %d, again: %v", at, err)
 			}
 			r.sound("kept again")
