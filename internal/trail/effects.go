@@ -15,7 +15,7 @@ const maxTouches = 64
 // is hidden, was left out or could not be read, the row's worst is assumed.
 func EffectsOf(e *Event) Effects {
 	m := meaningOf(e)
-	fx := Effects{Techniques: distinct(strings.Fields(m.attack)), Padded: e.Omitted && !e.ReadOnly}
+	fx := Effects{Techniques: distinct(strings.Fields(m.attack)), Padded: e.Omitted && e.untold("request") && !e.ReadOnly}
 	named := e.touches(m.touch, m.accessOf(e))
 	fx.Touches = e.reached(named, m.accessOf(e))
 	if m.secret {
