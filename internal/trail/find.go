@@ -52,6 +52,8 @@ type search struct {
 	provided     []uint32 // rows that take a role by what an identity provider says
 	providers    []provider
 	accounts     map[string][]int32 // groups by the caller's account, as far as they were asked for
+	families     map[string]*family // by principal id, likewise
+	kinsfolk     map[string]bool    // principals and roles whose other sessions were listed
 	twins        map[string]twin    // by sharedEventID: what the other account's record of a call hangs on
 	found        findings
 	notes        map[string]bool
@@ -80,7 +82,7 @@ type node struct {
 func newSearch(c *Corpus, q Question) *search {
 	s := &search{c: c, q: q, since: seconds(q.Since, 0), until: seconds(q.Until, forever),
 		nodes: map[string]*node{}, rank: make([]uint8, c.Len()), own: map[uint32]bool{}, notes: map[string]bool{},
-		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}, made: map[string]bool{}}
+		picked: map[string]map[uint32]bool{}, twins: map[string]twin{}, found: newFindings(), hits: map[uint32]hit{}, made: map[string]bool{}, families: map[string]*family{}, kinsfolk: map[string]bool{}}
 	s.survey()
 	return s
 }
@@ -116,7 +118,16 @@ func stamped(t time.Time) string {
 }
 
 // note keeps a sentence for people. Text of the log in it must have gone through printable.
-func (s *search) note(format string, a ...any) { s.notes[fmt.Sprintf(format, a...)] = true }
+func (s *search) note(format string, a ...any) {
+	if len(s.notes) >= maxNotes {
+		s.notes[fmt.Sprintf("there is more to say than these %d sentences", maxNotes)] = true
+		return
+	}
+	s.notes[fmt.Sprintf(format, a...)] = true
+}
+
+// maxNotes bounds the sentences: nobody reads more, and an intruder can bring about as many as there are events.
+const maxNotes = 500
 
 // group claims what the credential k did.
 func (s *search) group(k int32, why claim) *node {

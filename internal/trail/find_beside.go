@@ -51,19 +51,27 @@ func (s *search) siblings(n *node) {
 		return
 	}
 	id := s.g.one(n.group)
+	alone := n.work.kind != "" || strings.HasPrefix(roleNameOf(id), "AWSReservedSSO_")
+	who := id.Type + "\x00" + id.PrincipalID
+	if id.Type == "AssumedRole" && !alone {
+		who = id.Type + "\x00" + id.Account + "\x00" + roleNameOf(id)
+	}
+	if s.kinsfolk[who] {
+		return
+	}
+	s.kinsfolk[who] = true
 	var groups []int32
-	switch {
-	case id.Type == "AssumedRole":
-		alone := n.work.kind != "" || strings.HasPrefix(roleNameOf(id), "AWSReservedSSO_")
+	switch id.Type {
+	case "AssumedRole":
 		groups = slices.DeleteFunc(s.g.byRole(id.Account, roleNameOf(id)), func(k int32) bool {
 			one := s.g.one(k)
 			return one.PrincipalID != id.PrincipalID && (alone || workloadOf(one).kind != "") || s.bystander(k)
 		})
-	case id.Type == "IAMUser":
+	case "IAMUser":
 		groups = s.g.byPrincipal(id.PrincipalID)
-	case id.Type == "Root":
+	case "Root":
 		groups = s.roots(id.Account)
-	case id.Type == "FederatedUser":
+	case "FederatedUser":
 		groups = s.g.byARN(id.ARN)
 	}
 	for _, k := range groups {

@@ -20,6 +20,7 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 	s.noteUse()
 	s.noteThefts()
 	s.noteDeeds()
+	s.found.settle()
 	s.listEvents(d)
 	s.listIdentities(d)
 	s.listReached(d)
@@ -37,12 +38,6 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 }
 
 func (s *search) listEvents(d *Document) {
-	means := map[string][]string{}
-	for id, events := range s.found.techs {
-		for e := range events {
-			means[e] = append(means[e], id)
-		}
-	}
 	d.Events = slices.Grow(d.Events, len(s.hits))
 	for row, h := range s.hits {
 		r := s.c.Row(int(row))
@@ -58,7 +53,7 @@ func (s *search) listEvents(d *Document) {
 			}
 			if h.via != ByService {
 				h.node.tally(s.c, r)
-				e.Techniques = slices.Sorted(slices.Values(means[e.EventID]))
+				e.Techniques = s.found.of(row)
 			}
 		}
 		d.Events = append(d.Events, e)
@@ -157,19 +152,22 @@ func (s *search) lifetime(n *node) string {
 
 // firstEvent gives the first event of the node, for one that nothing else speaks for.
 func (s *search) firstEvent(n *node) []string {
-	best, at := "", forever
+	if row, ok := s.first(n); ok {
+		return []string{s.c.ID(int(row))}
+	}
+	return []string{}
+}
+
+// first gives the first row of the node that is listed as its own.
+func (s *search) first(n *node) (uint32, bool) {
+	best, at, found := uint32(0), forever, false
 	for _, row := range s.rows(n) {
 		h, ok := s.hits[row]
-		if t := s.c.Row(int(row)).Time; ok && h.node == n && t <= at {
-			if id := s.c.ID(int(row)); best == "" || t < at || id < best {
-				best, at = id, t
-			}
+		if t := s.c.Row(int(row)).Time; ok && h.node == n && (!found || t < at || t == at && row < best) {
+			best, at, found = row, t, true
 		}
 	}
-	if best == "" {
-		return []string{}
-	}
-	return []string{best}
+	return best, found
 }
 
 // few sorts a list, drops what is twice in it and cuts it.

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -86,6 +87,9 @@ func TestTrust(t *testing.T) {
 	}
 	if n := listedAs(t, d, "account:"+theirs); n.Kind != "external-account" {
 		t.Errorf("%+v", n)
+	}
+	if slices.ContainsFunc(d.Identities, func(n ScopeIdentity) bool { return strings.Contains(n.ID, "amazonaws") }) {
+		t.Error("a service that the policy names is taken for a trustee")
 	}
 }
 

@@ -19,7 +19,7 @@ func (s *search) follow(row int, n *node, e *Event, first bool) {
 	}
 	fx := EffectsOf(e)
 	if first {
-		s.record(n, e, &fx)
+		s.record(n, uint32(row), e, &fx)
 	}
 	if e.SharedID != "" {
 		s.twins[e.SharedID] = s.twins[e.SharedID].surer(twin{n.ID, row, *why})

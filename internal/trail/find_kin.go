@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"maps"
 	"slices"
 )
 
@@ -40,6 +39,34 @@ type link struct {
 	from uint32
 }
 
+// A family is what one principal did under different credentials. A user may have a hundred thousand of them, and each
+// asks for its kin.
+type family struct {
+	begun   map[string][]int32 // by creation date: the groups of a session
+	forward []int32            // what services did for it
+	keyless []int32            // its sign-ins
+}
+
+func (s *search) family(principal string) *family {
+	if f := s.families[principal]; f != nil {
+		return f
+	}
+	f := &family{begun: map[string][]int32{}}
+	for _, k := range s.g.byPrincipal(principal) {
+		if made := s.g.one(k).Created; made != "" {
+			f.begun[made] = append(f.begun[made], k)
+		}
+		switch s.g.kind(k) {
+		case byForward:
+			f.forward = append(f.forward, k)
+		case byPrincipal:
+			f.keyless = append(f.keyless, k)
+		}
+	}
+	s.families[principal] = f
+	return f
+}
+
 // followed is the best claim that leads on.
 func (n *node) followed() *claim {
 	if c := n.best(); c != nil && c.relation != SamePrincipal {
@@ -62,9 +89,8 @@ func (s *search) sameSession(n *node, id *Identity, why claim) {
 		return
 	}
 	why.rule = "same-session"
-	for _, k := range s.g.byPrincipal(id.PrincipalID) {
-		one := s.g.one(k)
-		if one.Created == id.Created && s.g.kind(k) != byForward && (s.g.kind(k) == byConsole || s.g.kind(n.group) == byConsole) {
+	for _, k := range s.family(id.PrincipalID).begun[id.Created] {
+		if kind := s.g.kind(k); kind != byForward && (kind == byConsole || s.g.kind(n.group) == byConsole) {
 			s.other(n, k, why)
 		}
 	}
@@ -79,10 +105,7 @@ func (s *search) signedIn(n *node, id *Identity) {
 		return
 	}
 	var logins []uint32
-	for _, k := range s.g.byPrincipal(id.PrincipalID) {
-		if s.g.kind(k) != byPrincipal {
-			continue
-		}
+	for _, k := range s.family(id.PrincipalID).keyless {
 		for _, row := range s.g.rows(k) {
 			if r := s.c.Row(int(row)); near(r.Time, begun, clockSlack) && r.Outcome() == Success && signsIn(s.c.Kind(r.Kind).Name) {
 				logins = append(logins, row)
@@ -162,24 +185,18 @@ func (s *search) federated(e *Event, why claim) {
 // no response shows, and the session's creation date. For a long-term key that date is about the call's.
 func (s *search) forwarded(n *node, id *Identity, why claim) {
 	why.relation, why.rule = ForwardAccess, "forward-access"
-	var loose []int32
-	for _, k := range s.g.byPrincipal(id.PrincipalID) {
-		if s.g.kind(k) != byForward {
-			continue
-		}
-		switch made := s.g.one(k).Created; {
-		case id.Created != "" && made == id.Created:
+	all := s.family(id.PrincipalID)
+	for _, k := range all.begun[id.Created] {
+		if s.g.kind(k) == byForward {
 			s.other(n, k, why)
-		case id.Created == "" && s.g.kind(n.group) == byKey:
-			loose = append(loose, k)
 		}
 	}
-	if len(loose) == 0 {
+	if id.Created != "" || s.g.kind(n.group) != byKey || len(all.forward) == 0 {
 		return
 	}
 	why.confidence = weaker(why.confidence, Probable)
 	mine, theirs, sessions := s.times(n, id)
-	for _, k := range loose {
+	for _, k := range all.forward {
 		if sessions[s.g.one(k).Created] {
 			continue // it is for another session, which is known
 		}
@@ -287,12 +304,16 @@ func (s *search) switches(e *Event, row int) {
 		return
 	}
 	t := seconds(e.Time, 0)
-	for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
+	var names []string
+	for name, n := range s.nodes {
+		if why := n.followed(); why != nil && n.ARN == from && n.Kind == "console" && t >= why.from && t <= why.until && s.usedFrom(n, e.SourceIP) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		n := s.nodes[name]
 		why := n.followed()
-		if why == nil || n.ARN != from || n.Kind != "console" || t < why.from || t > why.until || !s.usedFrom(n, e.SourceIP) {
-			continue
-		}
 		next := claim{parent: n.ID, relation: Derived, confidence: why.confidence, rule: "switch-role", from: t, evidence: []string{e.ID}, issued: stamped(e.Time)}
 		s.pick(uint32(row), next)
 		for _, k := range s.g.byPrincipal(e.Identity.PrincipalID) {

@@ -12,14 +12,14 @@ import (
 type findings struct {
 	things  map[string]*reached
 	open    map[string]*given
-	techs   map[string]map[string]bool // by technique: event ids
-	refused map[string]bool            // calls that were denied
-	made    map[string]string          // resources created, and when
+	techs   []meant
+	refused map[string]bool   // calls that were denied
+	made    map[string]string // resources created, and when
 	weak    []weakness
 }
 
 func newFindings() findings {
-	return findings{things: map[string]*reached{}, open: map[string]*given{}, techs: map[string]map[string]bool{}, refused: map[string]bool{}, made: map[string]string{}}
+	return findings{things: map[string]*reached{}, open: map[string]*given{}, refused: map[string]bool{}, made: map[string]string{}}
 }
 
 // reached is a resource and the identities that reached it: their confidence is known only at the end.
@@ -41,20 +41,41 @@ type weakness struct {
 	done, restored                                   bool
 }
 
-func (f *findings) means(technique, event string) {
-	if f.techs[technique] == nil {
-		f.techs[technique] = map[string]bool{}
+// meant is what one event means. There may be millions, so that it is kept small.
+type meant struct {
+	row       uint32
+	technique string
+}
+
+func (f *findings) means(technique string, row uint32) {
+	f.techs = append(f.techs, meant{row, technique})
+}
+
+// settle puts what the events mean in order, each meaning once.
+func (f *findings) settle() {
+	slices.SortFunc(f.techs, func(a, b meant) int {
+		return cmp.Or(cmp.Compare(a.row, b.row), strings.Compare(a.technique, b.technique))
+	})
+	f.techs = slices.Compact(f.techs)
+}
+
+// of gives what an event means, once that is settled.
+func (f *findings) of(row uint32) []string {
+	at, _ := slices.BinarySearchFunc(f.techs, row, func(m meant, row uint32) int { return cmp.Compare(m.row, row) })
+	var out []string
+	for ; at < len(f.techs) && f.techs[at].row == row; at++ {
+		out = append(out, f.techs[at].technique)
 	}
-	f.techs[technique][event] = true
+	return out
 }
 
 // record notes what one event of n reached, or tried to, gave away and means.
-func (s *search) record(n *node, e *Event, fx *Effects) {
+func (s *search) record(n *node, row uint32, e *Event, fx *Effects) {
 	for _, t := range fx.Touches {
 		s.reach(n, e, t, slices.ContainsFunc(fx.Secrets, func(x Touch) bool { return x.ID == t.ID && x.Type == t.Type }))
 	}
 	for _, id := range fx.Techniques {
-		s.found.means(id, e.ID)
+		s.found.means(id, row)
 	}
 	if fx.Padded {
 		s.note("%s at %s: its request was left out as too large, which an intruder can bring about by padding; what it did is unknown, take it as the worst",
@@ -164,6 +185,10 @@ func (s *search) exposed(n *node, e *Event, x Exposure) {
 	key := strings.Join([]string{x.Resource.Type, x.Resource.Account, x.Resource.ID, x.Grantee, x.Kind}, "\x00")
 	g := s.found.open[key]
 	if g == nil {
+		if len(s.found.open) >= maxReached {
+			s.note("more than %d exposures were made; the rest are not listed", maxReached)
+			return
+		}
 		g = &given{ScopeExposure: ScopeExposure{Resource: x.Resource.ID, Type: x.Resource.Type, Account: x.Resource.Account,
 			Region: x.Resource.Region, Grantee: x.Grantee, Kind: x.Kind, Since: stamped(e.Time)}, from: seconds(e.Time, 0)}
 		s.found.open[key] = g
@@ -210,9 +235,21 @@ func (s *search) listReached(d *Document) {
 var accessRank = map[Access]int{List: 0, ReadConfig: 1, ReadData: 2, Write: 3, Delete: 4, Share: 5, Execute: 6}
 
 func (s *search) listTechniques(d *Document) {
-	for _, id := range slices.Sorted(maps.Keys(s.found.techs)) {
-		events := slices.Sorted(maps.Keys(s.found.techs[id]))
-		d.Techniques = append(d.Techniques, Technique{AttackID: id, Name: techniqueName(id), Events: len(events), Evidence: events[:min(len(events), MaxEvidence)]})
+	all := map[string]*Technique{}
+	for _, m := range s.found.techs {
+		x := all[m.technique]
+		if x == nil {
+			x = &Technique{AttackID: m.technique, Name: techniqueName(m.technique), Evidence: []string{}}
+			all[m.technique] = x
+		}
+		x.Events++
+		if len(x.Evidence) < MaxEvidence {
+			x.Evidence = append(x.Evidence, s.c.ID(int(m.row)))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		slices.Sort(all[id].Evidence)
+		d.Techniques = append(d.Techniques, *all[id])
 	}
 }
 
@@ -254,8 +291,8 @@ func (s *search) noteUse() {
 		if why := n.followed(); why == nil || why.relation != BySeed || n.group < 0 {
 			continue
 		}
-		for _, id := range s.firstEvent(n) {
-			s.found.means("T1078.004", id)
+		if row, ok := s.first(n); ok {
+			s.found.means("T1078.004", row)
 		}
 	}
 }

@@ -287,11 +287,15 @@ func TestForwardAccessOfLongTermKey(t *testing.T) {
 	forwarded := func(sec int) string {
 		return s.does(sec, changed(atConsole("alice", fmt.Sprintf("ASIAFORWARDFORWAR%03d", sec), sec), obj{"invokedBy": "athena.amazonaws.com"}), "glue:GetTable", obj{"sourceIPAddress": "athena.amazonaws.com"})
 	}
+	s.does(400, a, "athena:StartQueryExecution", nil)
+	s.does(420, aliceLike("alice", "AKIAALICEALICEALICE2"), "athena:StartQueryExecution", nil)
 	mine, elses, alone := forwarded(3), forwarded(203), forwarded(900)
+	nearer := forwarded(425)
 	d := s.seeds("access-key", alicesKey)
 	is(t, d, mine, "forward-access probable forward-access")
 	is(t, d, elses, "")
 	is(t, d, alone, "")
+	is(t, d, nearer, "")
 }
 
 // Both accounts have a record of a cross-account call. The intruder's has its pair; a partner's does not.

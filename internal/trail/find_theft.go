@@ -211,7 +211,7 @@ func (s *search) noteThefts() {
 		}
 		for row := range n.stolen {
 			if s.rank[row] > 0 {
-				s.found.means(theftTechnique(n.work.kind), s.c.ID(int(row)))
+				s.found.means(theftTechnique(n.work.kind), row)
 			}
 		}
 		all, from := map[string]bool{}, map[string]bool{}
