@@ -62,7 +62,7 @@ func besides(in *trail.Ingest) string {
 		n    int
 		what string
 	}{
-		{in.Duplicates, "copies counted once"}, {in.Conflicts, "copies that differ"}, {in.Foreign, "files that are no CloudTrail log"},
+		{in.Duplicates, "copies counted once"}, {in.Conflicts, "events under the id of another"}, {in.Foreign, "files that are no CloudTrail log"},
 		{in.Insights, "Insights records"}, {in.Digests, "digest files"},
 	} {
 		if c.n > 0 {

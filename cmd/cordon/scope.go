@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,6 +87,11 @@ func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, n
 	var err error
 	if q.Since, q.Until, err = window(o.since, o.until); err != nil {
 		return scopeAnswer{}, err
+	}
+	if o.out != "" {
+		if err := free(filepath.Join(o.out, "scope.json")); err != nil {
+			return scopeAnswer{}, err
+		}
 	}
 	for _, n := range notes {
 		a.tell("%s", n)

@@ -57,6 +57,14 @@ func createNew(path string) (*os.File, error) {
 	return f, nil
 }
 
+// free refuses a name that is taken before anything is read for it: reading may take long.
+func free(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s is there already, and nothing is written over: name another", path)
+	}
+	return nil
+}
+
 // saveScope writes what --out asks for.
 func saveScope(ctx context.Context, s scopeAnswer, dir string) error {
 	d, err := newFolder(dir)

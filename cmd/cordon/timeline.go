@@ -65,6 +65,11 @@ func (a *app) timeline(ctx context.Context, o timelineFlags) error {
 	if o.filter.Since, o.filter.Until, err = window(o.since, o.until); err != nil {
 		return err
 	}
+	if o.out != "" {
+		if err := free(o.out); err != nil {
+			return err
+		}
+	}
 	if err := checkFilter(ctx, o.filter); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}

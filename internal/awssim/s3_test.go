@@ -20,6 +20,45 @@ func checksum(body string) *string {
 	return aws.String(base64.StdEncoding.EncodeToString(sum[:]))
 }
 
+// TestObjectInParts: a broken answer is taken up by a range, of the same object; what is archived is not given.
+func TestObjectInParts(t *testing.T) {
+	s := newScene(t)
+	s.AddBucket(Bucket{Name: "logs", Region: testRegion})
+	c := s3.NewFromConfig(s.cfg)
+	_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("logs"), Key: aws.String("k"), Body: strings.NewReader("0123456789")})
+	ok(t, err)
+	version := func(change func(*ObjectVersion)) {
+		s.Do(func(a *Account) { change(&a.S3.Objects["logs/k"].Versions[0]) })
+	}
+	version(func(v *ObjectVersion) { v.Breaks = 1 })
+	in := &s3.GetObjectInput{Bucket: aws.String("logs"), Key: aws.String("k")}
+	got, err := c.GetObject(ctx, in)
+	ok(t, err)
+	half, err := io.ReadAll(got.Body)
+	if string(half) != "01234" || err == nil {
+		t.Errorf("the broken answer gives %q, %v", half, err)
+	}
+	in.Range, in.IfMatch = aws.String("bytes=5-"), got.ETag
+	got, err = c.GetObject(ctx, in)
+	ok(t, err)
+	rest, err := io.ReadAll(got.Body)
+	ok(t, err)
+	if string(rest) != "56789" {
+		t.Errorf("the rest is %q", rest)
+	}
+
+	in.IfMatch = aws.String("other")
+	_, err = c.GetObject(ctx, in)
+	wantCode(t, err, "PreconditionFailed")
+	in.IfMatch, in.Range = nil, aws.String("bytes=10-")
+	_, err = c.GetObject(ctx, in)
+	wantCode(t, err, "InvalidRange")
+	version(func(v *ObjectVersion) { v.Archived = true })
+	in.Range = nil
+	_, err = c.GetObject(ctx, in)
+	wantCode(t, err, "InvalidObjectState")
+}
+
 func TestObjectIsCreatedOnce(t *testing.T) {
 	s := newScene(t)
 	s.AddBucket(Bucket{Name: "evidence", Region: testRegion, ObjectLock: true, LockMode: types.ObjectLockModeGovernance, LockDays: 30})
