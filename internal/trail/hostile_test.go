@@ -245,3 +245,26 @@ func TestManyFaults(t *testing.T) {
 		t.Errorf("%d events, %v", c.Len(), in.Problems)
 	}
 }
+
+// Compressed data that is cut gives the events before the cut, and one line with the place in the unpacked file.
+func TestCutCompressed(t *testing.T) {
+	for _, pack := range []string{"gzip", "zstd"} {
+		for _, line := range []string{recordOf("a"), `{"CloudTrailEvent":` + quoted(recordOf("a")) + "}"} {
+			var text strings.Builder
+			for i := range 3000 {
+				text.WriteString(strings.ReplaceAll(line, `203.0.113.9`, fmt.Sprint(i*i*i)) + "\n")
+			}
+			data := packedAs(t, pack, strings.NewReader(text.String()))
+			cut := data[:len(data)/2]
+			c := corpusOf(t, streamed("f", int64(len(cut)), func() io.Reader { return bytes.NewReader(cut) }))
+			in := c.Ingest()
+			if len(in.Problems) != 1 || in.Problems[0].Kind != "truncated" || in.Records < 100 || in.Records > 2900 {
+				t.Errorf("%s: %d records, %v", pack, in.Records, in.Problems)
+				continue
+			}
+			if at := in.Problems[0].Offset; at < int64(in.Records)*300 || at > int64(text.Len()) || in.Read < at {
+				t.Errorf("%s: %d records, %d bytes read, said to be cut at %d", pack, in.Records, in.Read, at)
+			}
+		}
+	}
+}

@@ -149,7 +149,9 @@ func (in *input) rest() io.Reader {
 		if in.failed != nil {
 			return 0, in.failed
 		}
-		return in.plain.Read(b)
+		n, err := in.plain.Read(b)
+		in.base += int64(n)
+		return n, err
 	}))
 }
 
