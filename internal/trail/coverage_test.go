@@ -60,6 +60,9 @@ func TestCoverageGap(t *testing.T) {
 	if got := stateAtHour(t, c, "eu-west-1", "Management", 8); got != "gap" {
 		t.Errorf("the trail of all regions stood still, and hour 8 elsewhere is %s", got)
 	}
+	if got := stateAtHour(t, c, "eu-west-1", "Management", 2); got != "unknown" {
+		t.Errorf("the hour in which it stopped is %s", got)
+	}
 	if c.Gaps[0].Until != "" {
 		t.Errorf("%+v", c.Gaps)
 	}

@@ -120,14 +120,20 @@ func TestHostControl(t *testing.T) {
 	const host = "i-0123456789abcdef0"
 	s := &story{t: t}
 	role := inRole("web", host, "ASIAHOSTHOSTHOSTHOS1", -900)
-	before := s.does(-60, role, "s3:GetObject", nil)
+	at := obj{"sourceIPAddress": "198.51.100.10"}
+	before := s.does(-60, role, "s3:GetObject", at)
 	s.does(0, aliceLike("alice", alicesKey), "ssm:SendCommand", obj{"requestParameters": obj{"instanceIds": []any{host}, "documentName": "AWS-RunShellScript"}, "sourceIPAddress": "198.51.100.66"})
-	after := s.does(60, role, "s3:GetObject", nil)
-	agent := s.does(61, role, "ssm:UpdateInstanceInformation", obj{"userAgent": "aws-sdk-go/1.44 amazon-ssm-agent/3.2"})
+	after := s.does(60, role, "s3:GetObject", at)
+	six := s.does(62, role, "s3:GetObject", obj{"sourceIPAddress": "2001:db8::7"}) // the same host, where it has both kinds of address
+	agent := s.does(61, role, "ssm:UpdateInstanceInformation", obj{"sourceIPAddress": "198.51.100.10", "userAgent": "aws-sdk-go/1.44 amazon-ssm-agent/3.2"})
 	d := s.seeds("access-key", alicesKey)
 	is(t, d, after, "derived probable host-control")
+	is(t, d, six, "derived probable host-control")
 	is(t, d, before, "same-principal possible before-compromise")
 	is(t, d, agent, "same-principal possible own-use")
+	if slices.ContainsFunc(d.Indicators, func(i Indicator) bool { return i.Value == "198.51.100.10" }) {
+		t.Error("the instance's own address is an indicator")
+	}
 	if has(d, "T1552.005") {
 		t.Error("an instance's use of its own role is no theft")
 	}
@@ -289,4 +295,22 @@ func TestIdentityCenter(t *testing.T) {
 	is(t, d, event, "seed certain seed-event")
 	is(t, d, mine, "derived probable sso-role-credentials")
 	is(t, d, elses, "")
+}
+
+// What was taken back and given again is open.
+func TestGivenAgain(t *testing.T) {
+	s := &story{t: t}
+	share := func(sec int, who obj, do string) {
+		s.does(sec, who, "ec2:ModifySnapshotAttribute", obj{"requestParameters": obj{"snapshotId": "snap-1", "createVolumePermission": obj{do: obj{"items": []any{obj{"userId": theirs}}}}}})
+	}
+	share(0, aliceLike("alice", alicesKey), "add")
+	share(10, aliceLike("bob", bobsKey), "remove")
+	share(20, aliceLike("alice", alicesKey), "add")
+	if d := s.seeds("access-key", alicesKey); len(d.Exposures) != 1 || d.Exposures[0].RevokedAt != "" || d.Exposures[0].Since != clock(0) {
+		t.Errorf("%+v", d.Exposures)
+	}
+	share(30, aliceLike("bob", bobsKey), "remove")
+	if d := s.seeds("access-key", alicesKey); d.Exposures[0].RevokedAt != clock(30) {
+		t.Errorf("%+v", d.Exposures)
+	}
 }

@@ -190,7 +190,18 @@ func (s *search) abroad(n *node, why *claim, row uint32, strangers map[string]bo
 	if !public(c.IP) || s.byAgent(r) || n.home[c.IP] || n.work.kind == "function" && strings.Contains(c.UserAgent, onLambda) {
 		return false
 	}
-	return strangers[c.IP] || len(n.home) > 0 || why.named || n.work.kind == "function" && n.mine != nil
+	return strangers[c.IP] || n.knowsHome(c.IP) || why.named || n.work.kind == "function" && n.mine != nil
+}
+
+// knowsHome says that an address of the same kind as ip is known to be the workload's own: a host may have one of each.
+func (n *node) knowsHome(ip string) bool {
+	a, err := netip.ParseAddr(ip)
+	for own := range n.home {
+		if h, err2 := netip.ParseAddr(own); err == nil && err2 == nil && h.Unmap().Is4() == a.Unmap().Is4() {
+			return true
+		}
+	}
+	return false
 }
 
 // theftTechnique is what stealing the credential of a kind of workload is: from the metadata service of the host or
