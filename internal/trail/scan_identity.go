@@ -1,74 +1,88 @@
 package trail
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
 
 // scanIdentity reads a userIdentity as identityOf does. What is odd is left to the strict reader.
 func scanIdentity(b []byte, id *Identity) error {
-	return eachMember(b, userNames, func(n int, v []byte) error {
-		switch n {
-		case 0:
+	return eachMember(b, &userMembers, func(name, v []byte) error {
+		switch string(name) {
+		case "type":
 			return scanTo(v, &id.Type)
-		case 1:
+		case "principalId":
 			return scanTo(v, &id.PrincipalID)
-		case 2:
+		case "arn":
 			return scanTo(v, &id.ARN)
-		case 3:
+		case "accountId":
 			return scanTo(v, &id.Account)
-		case 4:
+		case "accessKeyId":
 			return scanTo(v, &id.AccessKey)
-		case 5:
+		case "userName":
 			return scanTo(v, &id.UserName)
-		case 6:
+		case "invokedBy":
 			return scanTo(v, &id.InvokedBy)
-		case 7:
+		case "sessionContext":
 			return scanSession(v, id)
-		case 8:
-			return eachMember(v, []string{"userId"}, func(_ int, v []byte) error { return scanTo(v, &id.OnBehalfOf) })
+		case "onBehalfOf":
+			return eachMember(v, &behalfMembers, func(_, v []byte) error { return scanTo(v, &id.OnBehalfOf) })
 		}
 		return errOdd // rare: more than one place may say it
 	})
 }
 
 var (
-	userNames = []string{"type", "principalId", "arn", "accountId", "accessKeyId", "userName", "invokedBy", "sessionContext",
-		"onBehalfOf", "identityProvider", "signInSessionArn"}
-	sessionNames   = []string{"attributes", "sessionIssuer", "webIdFederationData", "sourceIdentity", "ec2RoleDelivery", "webIdentityTokenId", "signInSessionArn"}
-	attributeNames = []string{"creationDate", "mfaAuthenticated"}
-	issuerNames    = []string{"type", "principalId", "arn"}
-	providerNames  = []string{"federatedProvider"}
+	userMembers      = memberNamesOf("type principalId arn accountId accessKeyId userName invokedBy sessionContext onBehalfOf identityProvider signInSessionArn")
+	sessionMembers   = memberNamesOf("attributes sessionIssuer webIdFederationData sourceIdentity ec2RoleDelivery webIdentityTokenId signInSessionArn")
+	attributeMembers = memberNamesOf("creationDate mfaAuthenticated")
+	issuerMembers    = memberNamesOf("type principalId arn")
+	providerMembers  = memberNamesOf("federatedProvider")
+	behalfMembers    = memberNamesOf("userId")
 )
 
 func scanSession(b []byte, id *Identity) error {
-	return eachMember(b, sessionNames, func(n int, v []byte) error {
-		switch n {
-		case 0:
-			return eachMember(v, attributeNames, func(n int, v []byte) error {
-				var s string
-				err := scanTo(v, &s)
-				if n == 0 {
-					id.Created = createdOf(s)
-				} else {
-					id.MFA = s == "true"
-				}
-				return err
-			})
-		case 1:
-			return eachMember(v, issuerNames, func(n int, v []byte) error {
-				return scanTo(v, [...]*string{&id.IssuerType, &id.IssuerPrincipal, &id.IssuerARN}[n])
-			})
-		case 2:
-			return eachMember(v, providerNames, func(_ int, v []byte) error { return scanTo(v, &id.Provider) })
-		case 3:
+	return eachMember(b, &sessionMembers, func(name, v []byte) error {
+		switch string(name) {
+		case "attributes":
+			return scanAttributes(v, id)
+		case "sessionIssuer":
+			return scanIssuer(v, id)
+		case "webIdFederationData":
+			return eachMember(v, &providerMembers, func(_, v []byte) error { return scanTo(v, &id.Provider) })
+		case "sourceIdentity":
 			return scanTo(v, &id.SourceIdentity)
-		case 4:
+		case "ec2RoleDelivery":
 			return scanTo(v, &id.EC2RoleDelivery)
-		case 5:
+		case "webIdentityTokenId":
 			return scanTo(v, &id.WebIdentityToken)
 		}
 		return scanTo(v, &id.SignInSession)
+	})
+}
+
+func scanAttributes(b []byte, id *Identity) error {
+	return eachMember(b, &attributeMembers, func(name, v []byte) error {
+		p, err := plain(v)
+		if string(name) == "creationDate" {
+			id.Created = createdOf(string(p))
+		} else {
+			id.MFA = string(p) == "true"
+		}
+		return err
+	})
+}
+
+func scanIssuer(b []byte, id *Identity) error {
+	return eachMember(b, &issuerMembers, func(name, v []byte) error {
+		switch string(name) {
+		case "type":
+			return scanTo(v, &id.IssuerType)
+		case "arn":
+			return scanTo(v, &id.IssuerARN)
+		}
+		return scanTo(v, &id.IssuerPrincipal)
 	})
 }
 
@@ -78,16 +92,41 @@ func scanTo(v []byte, s *string) error {
 	return err
 }
 
-// eachMember hands over those members of an object that names lists, by their number. null and "" are objects without
-// members. A name twice, or one that may be read as one of names, is odd.
-func eachMember(b []byte, names []string, each func(n int, v []byte) error) error {
+// memberNames are the members of an object that matter, by length.
+type memberNames [32][]string
+
+func memberNamesOf(list string) (n memberNames) {
+	for name := range strings.FieldsSeq(list) {
+		n[len(name)] = append(n[len(name)], name)
+	}
+	return n
+}
+
+// of says whether name is one of n, or, where it is not, may be read as one: with escapes, or in other case.
+func (n *memberNames) of(name []byte) (is, mayBe bool) {
+	if len(name) >= len(n) {
+		return false, false
+	}
+	for _, one := range n[len(name)] {
+		if one == string(name) {
+			return true, false
+		}
+		mayBe = mayBe || strings.EqualFold(one, string(name))
+	}
+	return false, mayBe || bytes.IndexByte(name, '\\') >= 0
+}
+
+// eachMember hands over those members of an object that matter. null and "" are objects without members. A name twice,
+// or one that may be read as one that matters, is odd.
+func eachMember(b []byte, matter *memberNames, each func(name, v []byte) error) error {
 	if s := string(b); s == "null" || s == `""` {
 		return nil
 	}
 	if len(b) == 0 || b[0] != '{' {
 		return errOdd
 	}
-	seen := uint32(0)
+	var seen [16][]byte
+	n := 0
 	i := skipSpace(b, 1)
 	if i < len(b) && b[i] == '}' {
 		return nil
@@ -105,12 +144,14 @@ func eachMember(b []byte, names []string, each func(n int, v []byte) error) erro
 		if end, err = skipAny(b, i); err != nil {
 			return errOdd
 		}
-		switch n := slices.Index(names, string(name)); {
-		case n < 0 && mayBeRead(name, names), n >= 0 && seen>>n&1 == 1:
+		is, mayBe := matter.of(name)
+		if mayBe || is && slices.ContainsFunc(seen[:n], func(s []byte) bool { return string(s) == string(name) }) {
 			return errOdd
-		case n >= 0:
-			seen |= 1 << n
-			if err := each(n, b[i:end]); err != nil {
+		}
+		if is {
+			seen[n] = name // each is there at most once, so that there is room
+			n++
+			if err := each(name, b[i:end]); err != nil {
 				return err
 			}
 		}
@@ -123,11 +164,4 @@ func eachMember(b []byte, names []string, each func(n int, v []byte) error) erro
 		i = skipSpace(b, i+1)
 	}
 	return errOdd
-}
-
-// mayBeRead says that a name may be read as one of names: with escapes, or in other case.
-func mayBeRead(name []byte, names []string) bool {
-	return slices.Contains(name, '\\') || slices.ContainsFunc(names, func(n string) bool {
-		return len(n) == len(name) && strings.EqualFold(n, string(name))
-	})
 }

@@ -169,12 +169,14 @@ type sortKey struct {
 // part orders the recs whose ids begin with these four bits.
 func (s *store) part(t *tables, high byte) (kept []uint32, copies, clashes int) {
 	keys := s.keys(high)
-	slices.SortFunc(keys, func(a, b sortKey) int {
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
-		}
-		return better(s.rec(a.rec), s.rec(b.rec))
-	})
+	for _, some := range byNextByte(keys) {
+		slices.SortFunc(some, func(a, b sortKey) int {
+			if a.prefix != b.prefix {
+				return cmp.Compare(a.prefix, b.prefix)
+			}
+			return better(s.rec(a.rec), s.rec(b.rec))
+		})
+	}
 	kept = make([]uint32, 0, len(keys))
 	for _, k := range keys {
 		copied, clash := false, false
@@ -195,6 +197,34 @@ func (s *store) part(t *tables, high byte) (kept []uint32, copies, clashes int) 
 		kept = append(kept, k.rec)
 	}
 	return kept, copies, clashes
+}
+
+// byNextByte groups keys of one part by the eight bits after those that are equal in all of them, in place, and gives
+// the groups in order: ids are random, so that each is small and sorted fast.
+func byNextByte(keys []sortKey) (groups [256][]sortKey) {
+	var ends, next [256]int
+	at := func(k sortKey) byte { return byte(k.prefix >> 52) }
+	for _, k := range keys {
+		ends[at(k)]++
+	}
+	sum := 0
+	for b, n := range ends {
+		groups[b] = keys[sum : sum+n : sum+n]
+		next[b], ends[b] = sum, sum+n
+		sum += n
+	}
+	for b := range next {
+		for next[b] < ends[b] {
+			k := &keys[next[b]]
+			if to := at(*k); int(to) != b {
+				keys[next[to]], *k = *k, keys[next[to]]
+				next[to]++
+				continue
+			}
+			next[b]++
+		}
+	}
+	return groups
 }
 
 // maxClash bounds with how many events of its id a rec is compared, should somebody give a million of them one id.

@@ -158,10 +158,12 @@ func mayBeOmitted(v []byte) bool {
 
 var omittedName, keyName = []byte(`"omitted"`), []byte(`ccessKeyId"`)
 
+var keyGivers, keyGiven = memberNamesOf("credentials accessKey"), memberNamesOf("accessKeyId")
+
 // keysOf gives the access keys that a response hands out, as keysIn does: mostly one, where STS and IAM put it.
 func (w *worker) keysOf(response []byte) (keys []string, err error) {
-	err = eachMember(response, []string{"credentials", "accessKey"}, func(_ int, v []byte) error {
-		return eachMember(v, []string{"accessKeyId"}, func(_ int, v []byte) error {
+	err = eachMember(response, &keyGivers, func(_, v []byte) error {
+		return eachMember(v, &keyGiven, func(_, v []byte) error {
 			s, err := plain(v)
 			if err == nil && plausibleKey(string(s)) {
 				keys = append(keys, string(s))
