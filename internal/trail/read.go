@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -64,16 +65,18 @@ type reading struct {
 	done              atomic.Int64 // files
 	read, events      atomic.Int64
 
-	mu      sync.Mutex
-	total   Ingest
-	odd     []mark
-	shared  []mark
-	issued  []mark
-	unread  []Unread
-	lost    int // bytes of unread
-	kept    map[uint32][]byte
-	room    int // bytes that may still be kept
-	digests []*digestFile
+	mu       sync.Mutex
+	total    Ingest
+	odd      []mark
+	shared   []mark
+	issued   []mark
+	unread   []Unread
+	lost     int // bytes of unread
+	kept     map[uint32][]byte
+	room     int                             // bytes that may still be kept
+	full     atomic.Bool                     // there is no more room
+	followed atomic.Pointer[map[string]bool] // keys handed out by what is kept; replaced, never changed
+	digests  []*digestFile
 }
 
 // one is what came of one file. Where the file has to be read again another way it is thrown away.
@@ -294,6 +297,39 @@ func (r *reading) progress(stored int64, events int) {
 
 const defaultKeep = 32 << 20
 
+// wanted says that a record is likely asked for once all is read: because of what Options.Keep says, or because its
+// key was handed out by a record that is. What is kept changes the time that an answer takes, never the answer.
+func (r *reading) wanted(a about) bool {
+	if r.opts.Keep == nil || r.full.Load() {
+		return false
+	}
+	if keys := r.followed.Load(); keys != nil && (*keys)[a.who.AccessKey] {
+		return true
+	}
+	return r.opts.Keep(a.who, a.ip, a.name)
+}
+
+// follow adds the keys that a record which is kept handed out.
+func (r *reading) follow(keys []string) {
+	const most = 1000
+	if len(keys) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	more := map[string]bool{}
+	if old := r.followed.Load(); old != nil {
+		if len(*old) >= most {
+			return
+		}
+		maps.Copy(more, *old)
+	}
+	for _, k := range keys {
+		more[k] = true
+	}
+	r.followed.Store(&more)
+}
+
 func (w *worker) keep(n uint32, raw []byte) {
 	if w.current.kept == nil {
 		w.current.kept = map[uint32][]byte{}
@@ -302,17 +338,17 @@ func (w *worker) keep(n uint32, raw []byte) {
 }
 
 func (r *reading) keepAll(kept map[uint32][]byte) {
-	if len(kept) == 0 {
+	if len(kept) == 0 || r.full.Load() {
 		return
 	}
 	if r.kept == nil {
 		r.kept, r.room = map[uint32][]byte{}, cmp.Or(r.opts.KeepSize, defaultKeep)
 	}
 	for n, raw := range kept {
-		if r.room < len(raw) {
+		if r.room -= len(raw); r.room < 0 {
+			r.full.Store(true)
 			return
 		}
-		r.room -= len(raw)
 		r.kept[n] = raw
 	}
 }

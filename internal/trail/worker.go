@@ -380,8 +380,9 @@ func (w *worker) add(r *rec, id, shared []byte, keys []string, a about, raw []by
 			return err
 		}
 		w.chunk.places[w.chunk.n] = place
-	} else if w.opts.Keep != nil && w.opts.Keep(a.who, a.ip, a.name) {
+	} else if w.wanted(a) {
 		w.keep(n, raw)
+		w.follow(keys)
 	}
 	w.chunk.recs[w.chunk.n] = *r
 	w.chunk.n++
