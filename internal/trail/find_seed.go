@@ -296,6 +296,22 @@ func accountIn(s string) string {
 	return ""
 }
 
+// askedOfAnybody are the names of calls that are read whoever made them: what changes trails, and what may take back
+// something that the intruder has.
+func askedOfAnybody() map[string]bool {
+	names := map[string]bool{"SwitchRole": true, "UpdateAccessKey": true}
+	for key := range table {
+		service, name, _ := strings.Cut(key, ":")
+		if k := (Kind{Name: name, Source: service}); takesBack(k) || changesTrail(k) {
+			names[name] = true
+		}
+	}
+	for name := range denying {
+		names[name] = true
+	}
+	return names
+}
+
 // KeepFor gives the Options.Keep of a question: whether Find will want a record whole is told from who made the call,
 // from where and what, so that it need not be read again. It may be called by many goroutines.
 func KeepFor(q Question) func(id *Identity, ip, name string) bool {
@@ -303,10 +319,9 @@ func KeepFor(q Question) func(id *Identity, ip, name string) bool {
 	for _, d := range q.Seeds {
 		asks = append(asks, wantedBy(d))
 	}
+	names := askedOfAnybody()
 	return func(id *Identity, ip, name string) bool {
-		switch name {
-		case "StopLogging", "StartLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors", "SwitchRole", "DeleteAccessKey", "UpdateAccessKey",
-			"DeleteUser", "DeleteLoginProfile", "PutUserPolicy", "AttachUserPolicy", "PutRolePolicy", "AttachRolePolicy":
+		if names[name] {
 			return true
 		}
 		for _, ask := range asks {
