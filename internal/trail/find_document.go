@@ -231,7 +231,7 @@ func (s *search) summarise(d *Document) {
 	}
 	m.Accounts, m.Regions = append(m.Accounts, slices.Sorted(maps.Keys(accounts))...), append(m.Regions, slices.Sorted(maps.Keys(regions))...)
 	if m.Unread = s.unread(); m.Unread > 0 {
-		s.note("%d records could not be read: what they say is unknown", m.Unread)
+		s.note("records that could not be read: %d; what they say is unknown", m.Unread)
 	}
 	m.Notes = append([]string{}, slices.Sorted(maps.Keys(s.notes))...)
 }

@@ -314,3 +314,16 @@ func TestGivenAgain(t *testing.T) {
 		t.Errorf("%+v", d.Exposures)
 	}
 }
+
+// A record that nobody can read is counted, its copies once, and a foreign line is none.
+func TestUnreadRecords(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, aliceLike("alice", alicesKey), "iam:ListUsers", nil)
+	good, bad := s.lines()[0], `{"eventVersion":"1.09","eventID":"x","eventTime":"2024-05-01T12:00:00Z","eventName":tru}`
+	c := corpusOf(t, fileOf("a", good+"\n"+bad+"\n"), fileOf("b", good+"\n"+bad+"\n"), fileOf("c", "file,events,seed\na,b,c\n"))
+	d, err := Find(t.Context(), c, Question{})
+	if err != nil || d.Summary.Unread != 1 {
+		t.Errorf("%d unread, %v", d.Summary.Unread, err)
+	}
+	noted(t, d, "records that could not be read: 1")
+}

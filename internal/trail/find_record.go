@@ -1,6 +1,7 @@
 package trail
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -298,10 +299,13 @@ func (s *search) noteUse() {
 }
 
 // unread counts the records that nobody could read, copies once: how often the log holds one is no matter of its files.
+// What does not begin as a record does is none: foreign files lie among logs.
 func (s *search) unread() int {
 	seen := map[string]bool{}
 	for _, u := range s.c.Unread() {
-		seen[string(u.Bytes)] = true
+		if text := bytes.TrimSpace(u.Bytes); len(text) > 0 && text[0] == '{' {
+			seen[string(text)] = true
+		}
 	}
 	return len(seen)
 }
