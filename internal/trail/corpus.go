@@ -1,9 +1,11 @@
 package trail
 
 import (
+	"bytes"
 	"cmp"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 )
@@ -193,15 +195,7 @@ func (c *Corpus) Numbered(id string) (int, bool) {
 	if !ok {
 		key = oddID([]byte(id))
 	}
-	lo, hi := 0, c.Len()
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if m := c.rec(mid).id; slices.Compare(m[:], key[:]) < 0 {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
+	lo := sort.Search(c.Len(), func(i int) bool { return bytes.Compare(c.rec(i).id[:], key[:]) >= 0 })
 	if lo == c.Len() || c.ID(lo) != id {
 		return 0, false
 	}
@@ -261,18 +255,24 @@ func (c *Corpus) Where(i int) (file string, offset int64) {
 
 // issuedBy makes the credential table of the recs that remain.
 func (c *Corpus) issuedBy(marks []mark) {
-	sortMarks(marks)
-	for i := range c.Len() {
-		if c.rec(i).Flags&flagIssued == 0 {
-			continue
-		}
-		raw := c.raw(i)
-		at, _ := slices.BinarySearchFunc(marks, raw, func(m mark, rec uint32) int { return cmp.Compare(m.rec, rec) })
-		for ; at < len(marks) && marks[at].rec == raw; at++ {
-			c.issued = append(c.issued, Issued{c.t.texts.text(marks[at].text), i})
+	for _, m := range marks {
+		if i, ok := c.numberOf(m.rec); ok {
+			c.issued = append(c.issued, Issued{c.t.texts.text(m.text), i})
 		}
 	}
 	c.sortIssued()
+}
+
+// numberOf gives the number of a rec, false where it is a copy or was taken back.
+func (c *Corpus) numberOf(raw uint32) (int, bool) {
+	id := c.store.rec(raw).id
+	i := sort.Search(c.Len(), func(i int) bool { return bytes.Compare(c.rec(i).id[:], id[:]) >= 0 })
+	for ; i < c.Len() && c.rec(i).id == id; i++ {
+		if c.raw(i) == raw {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 func (c *Corpus) sortIssued() {

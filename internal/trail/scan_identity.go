@@ -8,8 +8,13 @@ import (
 
 // scanIdentity reads a userIdentity as identityOf does. What is odd is left to the strict reader.
 func scanIdentity(b []byte, id *Identity) error {
-	return eachMember(b, &userMembers, func(name, v []byte) error {
+	var provider, signIn string // the session may say them too: of the one its word counts first, of the other last
+	err := eachMember(b, &userMembers, func(name, v []byte) error {
 		switch string(name) {
+		case "identityProvider":
+			return scanTo(v, &provider)
+		case "signInSessionArn":
+			return scanTo(v, &signIn)
 		case "type":
 			return scanTo(v, &id.Type)
 		case "principalId":
@@ -29,8 +34,10 @@ func scanIdentity(b []byte, id *Identity) error {
 		case "onBehalfOf":
 			return eachMember(v, &behalfMembers, func(_, v []byte) error { return scanTo(v, &id.OnBehalfOf) })
 		}
-		return errOdd // rare: more than one place may say it
+		return nil
 	})
+	id.Provider, id.SignInSession = first(id.Provider, provider), first(signIn, id.SignInSession)
+	return err
 }
 
 var (

@@ -105,6 +105,9 @@ func FuzzScan(f *testing.F) {
 		`{"eventID":"x","eventName":"ConsoleLogin","eventTime":"2024-11-31T08:43:17Z","responseElements":{"ConsoleLogin":"Failure"},"errorMessage":"no"}`,
 		`{"eventID":1,"eventName":"a\u0041","eventTime":"2024-02-29T08:43:17Z","requestParameters":{"omitted":true},"readOnly":"true","eventid":"y"}`,
 		`{"eventID":"a","eventName":"b","eventTime":"now","errorCode":"Client.UnauthorizedOperation","sharedEventID":"s","recipientAccountId":1e3}`,
+		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","responseElements":{"accessKey":{"status":"Active","accessKeyId":"AKIAABCDEFGHIJKLMNOP"}}}`,
+		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","responseElements":{"accessKey":{"x":{}},"accessKeyId":"AKIAABCDEFGHIJKLMNOP"}}`,
+		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","userIdentity":{"identityProvider":"p","sessionContext":{"webIdFederationData":{"federatedProvider":"f"},"signInSessionArn":"s"},"signInSessionArn":"t"}}`,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/maphash"
+	"slices"
 )
 
 // A worker reads files, one after another, into the store. What it meets again and again, it looks up in caches of its
@@ -158,27 +159,36 @@ func mayBeOmitted(v []byte) bool {
 
 var omittedName, keyName = []byte(`"omitted"`), []byte(`ccessKeyId"`)
 
-var keyGivers, keyGiven = memberNamesOf("credentials accessKey"), memberNamesOf("accessKeyId")
-
 // keysOf gives the access keys that a response hands out, as keysIn does: mostly one, where STS and IAM put it.
-func (w *worker) keysOf(response []byte) (keys []string, err error) {
-	err = eachMember(response, &keyGivers, func(_, v []byte) error {
-		return eachMember(v, &keyGiven, func(_, v []byte) error {
-			s, err := plain(v)
-			if err == nil && plausibleKey(string(s)) {
-				keys = append(keys, string(s))
-			}
-			return err
-		})
-	})
-	if err == nil && len(keys) == 1 && bytes.Count(response, keyName) == 1 {
-		return keys, nil
+func (w *worker) keysOf(response []byte) ([]string, error) {
+	if key := onlyKey(response); key != nil {
+		return []string{string(key)}, nil
 	}
 	m, err := strictMap(response)
 	if err != nil {
 		return nil, errOdd
 	}
 	return keysIn(m), nil
+}
+
+var keyGivers = [][]byte{[]byte(`{"credentials":{"accessKeyId":"`), []byte(`{"accessKey":{`)}
+
+// onlyKey gives the access key of a response that begins as STS's and IAM's do and names one key alone.
+func onlyKey(response []byte) []byte {
+	if !slices.ContainsFunc(keyGivers, func(begins []byte) bool { return bytes.HasPrefix(response, begins) }) {
+		return nil
+	}
+	at := bytes.Index(response, keyName)
+	rest := response[at+len(keyName):]
+	if bytes.IndexByte(response[1:at], '}') >= 0 || !bytes.HasPrefix(rest, []byte(`:"`)) || bytes.Contains(rest, keyName) {
+		return nil
+	}
+	rest = rest[2:]
+	end := bytes.IndexByte(rest, '"')
+	if end < 0 || !plausibleKey(string(rest[:end])) {
+		return nil
+	}
+	return rest[:end]
 }
 
 // identity gives the number of what a userIdentity says.
