@@ -183,7 +183,7 @@ func (s *again) straight() {
 		if !s.in.skipTo(offset) {
 			return
 		}
-		n, err := f.scan(s.in.left())
+		n, err := f.scan(s.in.left(), nil)
 		if errors.Is(err, errMore) {
 			if s.in.more(maxWindow) {
 				continue

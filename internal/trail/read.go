@@ -99,7 +99,8 @@ type one struct {
 }
 
 func (r *reading) worker() *worker {
-	return &worker{reading: r, in: newInput(), seed: maphash.MakeSeed()}
+	seed := maphash.MakeSeed()
+	return &worker{reading: r, in: newInput(), seed: seed, lately: lately{seed: seed}}
 }
 
 // maxProblemsOf bounds what is said of one file.
@@ -195,7 +196,7 @@ func (w *worker) fastFile() (string, error) {
 	w.direct[w.current.file] = true
 	s := w.sink()
 	last := int64(0) // where a record was found
-	err = split(w.in, &w.facts, func(offset int64, raw []byte, odd bool) error {
+	err = split(w.in, &w.facts, &w.lately, func(offset int64, raw []byte, odd bool) error {
 		if odd && offset-last > 1<<20 {
 			return errShape // much that is no record, and the walker knows when to stop
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"math/bits"
 	"slices"
 	"strings"
@@ -226,8 +227,11 @@ type facts [members][]byte
 
 // scan finds the object that begins at b[0] and its members, and gives its length. With errOdd the length is known
 // too, unless it is 0.
-func (f *facts) scan(b []byte) (int, error) {
+func (f *facts) scan(b []byte, l *lately) (length int, err error) {
 	*f = facts{}
+	if l != nil {
+		l.found = nil
+	}
 	odd := false
 	i := skipSpace(b, 1)
 	for n := 0; ; n++ {
@@ -253,11 +257,13 @@ func (f *facts) scan(b []byte) (int, error) {
 			return 0, errSyntax
 		}
 		i = skipSpace(b, i+1)
-		var err error
-		if end, err = skipAny(b, i); err != nil {
+		m := member(name)
+		if n := l.length(m, b[i:]); n > 0 {
+			end = i + n
+		} else if end, err = skipAny(b, i); err != nil {
 			return 0, err
 		}
-		switch m := member(name); {
+		switch {
 		case m >= 0 && f[m] == nil:
 			f[m] = b[i:end:end]
 		case m >= 0, m == -2 && suspicious(name):
@@ -279,6 +285,51 @@ func (f *facts) scan(b []byte) (int, error) {
 			return 0, errSyntax
 		}
 	}
+}
+
+// lately remembers userIdentities, since calls of one session have the same one, byte for byte, and it is a third of a
+// record: to compare it costs less than to read it. One is looked for by how it begins.
+type lately struct {
+	seed  maphash.Seed
+	spans [1 << latelyBits]latelySpan
+	found *latelySpan // in the record that was scanned last; nil where its userIdentity was not known
+}
+
+type latelySpan struct {
+	bytes []byte
+	known knownIdentity
+}
+
+const (
+	latelyBits  = 11
+	latelyBegin = 112 // bytes: type, principal id and the beginning of the ARN
+	latelyMost  = 2 << 10
+)
+
+func (l *lately) at(b []byte) *latelySpan {
+	return &l.spans[maphash.Bytes(l.seed, b[:latelyBegin])>>(64-latelyBits)]
+}
+
+// length gives the length of the userIdentity with which b begins, 0 where it is not known.
+func (l *lately) length(m int, b []byte) int {
+	if m != mUser || l == nil || len(b) < latelyBegin {
+		return 0
+	}
+	s := l.at(b)
+	if n := len(s.bytes); n == 0 || len(b) <= n || string(b[:n]) != string(s.bytes) {
+		return 0
+	}
+	l.found = s
+	return len(s.bytes)
+}
+
+// put remembers what a userIdentity says.
+func (l *lately) put(raw []byte, known knownIdentity) {
+	if len(raw) < latelyBegin || len(raw) > latelyMost || raw[0] != '{' {
+		return
+	}
+	s := l.at(raw)
+	s.bytes, s.known = append(s.bytes[:0], raw...), known
 }
 
 // suspicious says that a name that is none of CloudTrail's may be read as one: with escapes, in other case, or as the

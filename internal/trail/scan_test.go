@@ -20,7 +20,7 @@ func rowOf(t testing.TB, raw []byte, strictly bool) (r Row, w *worker, ok bool) 
 			t.Fatal(err)
 		}
 	} else {
-		n, err := w.facts.scan(raw)
+		n, err := w.facts.scan(raw, &w.lately)
 		if err != nil || n != len(raw) {
 			return r, w, false
 		}
@@ -145,7 +145,7 @@ func FuzzSplit(f *testing.F) {
 			return
 		}
 		s, facts := keep(&fast), facts{}
-		err := split(in, &facts, func(offset int64, raw []byte, odd bool) error {
+		err := split(in, &facts, nil, func(offset int64, raw []byte, odd bool) error {
 			if odd {
 				return newWalker(bytes.NewReader(raw)).all(s, 0, offset)
 			}

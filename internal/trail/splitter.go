@@ -15,7 +15,7 @@ const maxWindow = maxShapeRecord + 64<<10
 // split takes apart the shapes that nearly all logs have: delivery files, arrays and lines of records. Each object goes
 // to take with the error of scan: nil for a record, errOdd for whatever else it may be. The bytes are valid during the
 // call only.
-func split(in *input, f *facts, take func(offset int64, raw []byte, odd bool) error) error {
+func split(in *input, f *facts, l *lately, take func(offset int64, raw []byte, odd bool) error) error {
 	const top, records, array = 0, 1, 2 // where we are
 	in.bom()
 	for state, n := top, 0; ; {
@@ -55,7 +55,7 @@ func split(in *input, f *facts, take func(offset int64, raw []byte, odd bool) er
 		if c != '{' {
 			return errShape
 		}
-		if err := in.object(f, take); err != nil {
+		if err := in.object(f, l, take); err != nil {
 			return err
 		}
 		n++
@@ -118,9 +118,9 @@ func (in *input) closeRecords() error {
 }
 
 // object takes the object that begins at the next byte.
-func (in *input) object(f *facts, take func(int64, []byte, bool) error) error {
+func (in *input) object(f *facts, l *lately, take func(int64, []byte, bool) error) error {
 	for {
-		n, err := f.scan(in.left())
+		n, err := f.scan(in.left(), l)
 		switch {
 		case errors.Is(err, errMore):
 			had := len(in.left())

@@ -17,6 +17,7 @@ type worker struct {
 	clients    cache[seenText]
 	codes      cache[knownCode]
 	seed       maphash.Seed
+	lately     lately
 	key        []byte // what is looked up
 	sum        summer
 
@@ -75,7 +76,7 @@ func (c *cache[V]) put(key uint64, v V) V {
 
 // take puts one record into the store: by the fast reader, or where that finds it odd, by the strict one.
 func (w *worker) take(offset int64, raw []byte) error {
-	n, err := w.facts.scan(raw)
+	n, err := w.facts.scan(raw, &w.lately)
 	if err == nil && n == len(raw) {
 		if err = w.fast(offset, raw); err == nil {
 			return nil
@@ -97,7 +98,7 @@ func (w *worker) fast(offset int64, raw []byte) error {
 		}
 		f[i] = v
 	}
-	who, err := w.identity(f[mUser], string(f[mConsole]) == "true")
+	who, err := w.who(f[mUser], string(f[mConsole]) == "true")
 	if err != nil {
 		return err
 	}
@@ -189,6 +190,18 @@ func onlyKey(response []byte) []byte {
 		return nil
 	}
 	return rest[:end]
+}
+
+// who gives the identity of the record that was scanned.
+func (w *worker) who(raw []byte, console bool) (knownIdentity, error) {
+	if found := w.lately.found; found != nil && found.known.console == console {
+		return found.known, nil
+	}
+	known, err := w.identity(raw, console)
+	if err == nil {
+		w.lately.put(raw, known)
+	}
+	return known, err
 }
 
 // identity gives the number of what a userIdentity says.
