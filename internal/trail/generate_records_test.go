@@ -21,7 +21,6 @@ type caller struct {
 	from, to  int64     // seconds since 1970
 	began     *madeCall // the call that handed it out, nil where the log has none
 	by        *caller
-	region    int
 }
 
 // arn of the caller, as its records spell it.
