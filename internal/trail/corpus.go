@@ -253,26 +253,14 @@ func (c *Corpus) Where(i int) (file string, offset int64) {
 	return c.files[r.file].Name, r.offset()
 }
 
-// issuedBy makes the credential table of the recs that remain.
-func (c *Corpus) issuedBy(marks []mark) {
+// issuedBy makes the credential table. numbers gives those of the recs that remain.
+func (c *Corpus) issuedBy(marks []mark, numbers map[uint32]int) {
 	for _, m := range marks {
-		if i, ok := c.numberOf(m.rec); ok {
+		if i, ok := numbers[m.rec]; ok {
 			c.issued = append(c.issued, Issued{c.t.texts.text(m.text), i})
 		}
 	}
 	c.sortIssued()
-}
-
-// numberOf gives the number of a rec, false where it is a copy or was taken back.
-func (c *Corpus) numberOf(raw uint32) (int, bool) {
-	id := c.store.rec(raw).id
-	i := sort.Search(c.Len(), func(i int) bool { return bytes.Compare(c.rec(i).id[:], id[:]) >= 0 })
-	for ; i < c.Len() && c.rec(i).id == id; i++ {
-		if c.raw(i) == raw {
-			return i, true
-		}
-	}
-	return 0, false
 }
 
 func (c *Corpus) sortIssued() {

@@ -46,13 +46,14 @@ func (t *interned) put(b []byte) uint32 {
 	return n
 }
 
-// addAll is add of several. The first text of a table is "".
+// addAll is add of several, and lets each be the text that is stored. The first text of a table is "".
 func (t *interned) addAll(texts []*string, numbers []uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, s := range texts {
 		if *s != "" {
 			numbers[i] = t.put(bytesOf(*s))
+			*s = t.text(numbers[i])
 		}
 	}
 }
@@ -135,24 +136,24 @@ func tuple(to []byte, numbers ...uint32) []byte {
 func untuple(b []byte, i int) uint32 { return binary.LittleEndian.Uint32(b[4*i:]) }
 
 // identityTexts are an Identity's texts in the order in which they are kept.
-func identityTexts(id *Identity) [16]*string {
-	return [16]*string{&id.Type, &id.PrincipalID, &id.ARN, &id.Account, &id.AccessKey, &id.UserName, &id.Created, &id.IssuerType,
+func identityTexts(id *Identity) [17]*string {
+	return [17]*string{&id.Type, &id.PrincipalID, &id.ARN, &id.Account, &id.AccessKey, &id.UserName, &id.Created, &id.IssuerType,
 		&id.IssuerPrincipal, &id.IssuerARN, &id.SourceIdentity, &id.EC2RoleDelivery, &id.Provider, &id.WebIdentityToken,
-		&id.InvokedBy, &id.OnBehalfOf}
+		&id.InvokedBy, &id.OnBehalfOf, &id.SignInSession}
 }
 
+// addIdentity gives the number of id, whose texts it replaces by those that are stored.
 func (t *tables) addIdentity(id *Identity) uint32 {
 	texts := identityTexts(id)
 	var numbers [len(texts)]uint32
 	t.texts.addAll(texts[:], numbers[:])
-	b := tuple(make([]byte, 0, 4*len(texts)+8), numbers[:]...)
-	b = tuple(b, t.number(id.SignInSession), flag(id.MFA, 1)|flag(id.FromConsole, 2))
-	return t.identities.add(b)
+	b := tuple(make([]byte, 0, 4*len(texts)+4), numbers[:]...)
+	return t.identities.add(tuple(b, flag(id.MFA, 1)|flag(id.FromConsole, 2)))
 }
 
 func (t *tables) identity(n uint32) *Identity {
 	b := t.identities.bytes(n)
-	id := &Identity{SignInSession: t.texts.text(untuple(b, 16)), MFA: untuple(b, 17)&1 != 0, FromConsole: untuple(b, 17)&2 != 0}
+	id := &Identity{MFA: untuple(b, 17)&1 != 0, FromConsole: untuple(b, 17)&2 != 0}
 	for i, s := range identityTexts(id) {
 		*s = t.texts.text(untuple(b, i))
 	}

@@ -360,7 +360,8 @@ func (r *reading) corpus() *Corpus {
 	c.places, c.codes = r.t.allPlaces(), r.t.allCodes()
 	c.kinds = r.t.allKinds()
 	in := &c.ingest
-	c.order, in.Duplicates, in.Conflicts = r.store.order(r.t)
+	sorted := r.store.order(r.t)
+	c.order, in.Duplicates, in.Conflicts = sorted.kept, sorted.copies, sorted.clashes
 	in.Events = len(c.order)
 	slices.SortFunc(in.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Detail, b.Detail))
@@ -368,6 +369,6 @@ func (r *reading) corpus() *Corpus {
 	slices.SortFunc(c.unread, func(a, b Unread) int { return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset)) })
 	sortMarks(c.shared)
 	sortMarks(c.odd)
-	c.issuedBy(r.issued)
+	c.issuedBy(r.issued, sorted.issued)
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // scanIdentity reads a userIdentity as identityOf does. What is odd is left to the strict reader.
@@ -73,7 +74,7 @@ func scanAttributes(b []byte, id *Identity) error {
 	return eachMember(b, &attributeMembers, func(name, v []byte) error {
 		p, err := plain(v)
 		if string(name) == "creationDate" {
-			id.Created = createdOf(string(p))
+			id.Created = createdOf(unsafe.String(unsafe.SliceData(p), len(p)))
 		} else {
 			id.MFA = string(p) == "true"
 		}
@@ -93,9 +94,10 @@ func scanIssuer(b []byte, id *Identity) error {
 	})
 }
 
+// scanTo lets s be what v says, for as long as v is not changed: addIdentity puts a text that stays in its place.
 func scanTo(v []byte, s *string) error {
 	p, err := plain(v)
-	*s = string(p)
+	*s = unsafe.String(unsafe.SliceData(p), len(p))
 	return err
 }
 

@@ -130,34 +130,42 @@ func marked(m []mark, rec uint32) (uint32, bool) {
 	return m[i].text, true
 }
 
+// An ordering is which recs are kept and how they are numbered.
+type ordering struct {
+	kept            []uint32       // recs, by number
+	issued          map[uint32]int // numbers of those that handed out a key, by rec
+	copies, clashes int            // further copies; events with the id of another
+}
+
 // order gives the recs to keep, one for each event, in the order of ids: a function of the events alone, however they
-// were spread over files. It also gives how many copies there were, and how many events have another's id.
-func (s *store) order(t *tables) (kept []uint32, copies, clashes int) {
+// were spread over files.
+func (s *store) order(t *tables) ordering {
 	const parts = 16 // each sorted by itself, so that the keys to sort need little memory
-	var done [parts]struct {
-		kept            []uint32
-		copies, clashes int
-	}
+	var done [parts]ordering
 	var g errgroup.Group
 	g.SetLimit(max(1, runtime.GOMAXPROCS(0)))
 	for p := range parts {
 		g.Go(func() error {
-			done[p].kept, done[p].copies, done[p].clashes = s.part(t, byte(p))
+			done[p] = s.part(t, byte(p))
 			return nil
 		})
 	}
 	_ = g.Wait() // no part fails
+	all := ordering{issued: map[uint32]int{}}
 	n := 0
 	for i := range done {
 		n += len(done[i].kept)
 	}
-	kept = make([]uint32, 0, n)
+	all.kept = make([]uint32, 0, n)
 	for i := range done {
-		kept = append(kept, done[i].kept...)
-		copies, clashes = copies+done[i].copies, clashes+done[i].clashes
-		done[i].kept = nil
+		for rec, at := range done[i].issued {
+			all.issued[rec] = len(all.kept) + at
+		}
+		all.kept = append(all.kept, done[i].kept...)
+		all.copies, all.clashes = all.copies+done[i].copies, all.clashes+done[i].clashes
+		done[i] = ordering{}
 	}
-	return kept, copies, clashes
+	return all
 }
 
 // sortKey is the beginning of a rec's id, by which nearly all are told apart without a look at the rec.
@@ -167,7 +175,7 @@ type sortKey struct {
 }
 
 // part orders the recs whose ids begin with these four bits.
-func (s *store) part(t *tables, high byte) (kept []uint32, copies, clashes int) {
+func (s *store) part(t *tables, high byte) (o ordering) {
 	keys := s.keys(high)
 	for _, some := range byNextByte(keys) {
 		slices.SortFunc(some, func(a, b sortKey) int {
@@ -177,26 +185,36 @@ func (s *store) part(t *tables, high byte) (kept []uint32, copies, clashes int) 
 			return better(s.rec(a.rec), s.rec(b.rec))
 		})
 	}
-	kept = make([]uint32, 0, len(keys))
+	o.kept, o.issued = make([]uint32, 0, len(keys)), map[uint32]int{}
 	for _, k := range keys {
-		copied, clash := false, false
-		for i := len(kept) - 1; i >= 0 && i >= len(kept)-maxClash && !copied; i-- {
-			other := s.rec(kept[i])
-			if other.id != s.rec(k.rec).id {
-				break
-			}
-			copied, clash = t.sameEvent(other, s.rec(k.rec)), true
-		}
-		switch {
-		case copied:
-			copies++
+		r := s.rec(k.rec)
+		copied, clash := s.met(t, o.kept, r)
+		if copied {
+			o.copies++
 			continue
-		case clash:
-			clashes++
 		}
-		kept = append(kept, k.rec)
+		o.clashes += int(flag(clash, 1))
+		if r.Flags&flagIssued != 0 {
+			o.issued[k.rec] = len(o.kept)
+		}
+		o.kept = append(o.kept, k.rec)
 	}
-	return kept, copies, clashes
+	return o
+}
+
+// met says that r is a copy of an event that is kept already, or has the id of one.
+func (s *store) met(t *tables, kept []uint32, r *rec) (copied, clash bool) {
+	for i := len(kept) - 1; i >= 0 && i >= len(kept)-maxClash; i-- {
+		other := s.rec(kept[i])
+		if other.id != r.id {
+			break
+		}
+		if t.sameEvent(other, r) {
+			return true, true
+		}
+		clash = true
+	}
+	return false, clash
 }
 
 // byNextByte groups keys of one part by the eight bits after those that are equal in all of them, in place, and gives
