@@ -52,37 +52,44 @@ func skipString(b []byte, i int) (int, error) {
 
 // endOfString gives the index after the string in which b[i] is, 0 where it does not end.
 func endOfString(b []byte, i int) int {
-	for {
-		for i+8 <= len(b) {
-			word := binary.LittleEndian.Uint64(b[i:])
-			q, s := word^quotes, word^slashes
-			if found := ((q-ones)&^q | (s-ones)&^s) & highs; found != 0 {
-				i += bits.TrailingZeros64(found) >> 3
-				break
-			}
-			i += 8
-		}
-		for i < len(b) && b[i] != '"' && b[i] != '\\' {
-			i++
-		}
-		switch {
-		case i >= len(b):
+	for start := i; ; {
+		i = indexQuote(b, i)
+		if i < 0 {
 			return 0
-		case b[i] == '"':
+		}
+		if b[i-1] != '\\' || !escaped(b[start:i]) {
 			return i + 1
 		}
-		i += 2
+		i++
 	}
 }
 
-// The word at a time: the lowest high bit that is set in (x-ones)&^x is that of x's first byte that is 0
-// (Hacker's Delight, 6-1).
-const (
-	ones    = 0x0101010101010101
-	highs   = ones << 7
-	quotes  = '"' * ones
-	slashes = '\\' * ones
-)
+// escaped says that a string that has come as far as before a quote goes on after it.
+func escaped(before []byte) bool {
+	n := 0
+	for n < len(before) && before[len(before)-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}
+
+// indexQuote is bytes.IndexByte for strings that are mostly short: it looks at eight bytes at a time before it calls
+// that. The lowest high bit that is set in (x-ones)&^x is that of x's first byte that is 0 (Hacker's Delight, 6-1).
+func indexQuote(b []byte, i int) int {
+	for end := i + 32; i < end && i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ '"'*ones
+		if found := (x - ones) &^ x & (ones << 7); found != 0 {
+			return i + bits.TrailingZeros64(found)>>3
+		}
+	}
+	n := bytes.IndexByte(b[i:], '"')
+	if n < 0 {
+		return -1
+	}
+	return i + n
+}
+
+const ones = 0x0101010101010101
 
 // skipNested gives the index after the object or list that begins at b[i].
 func skipNested(b []byte, i int) (int, error) {
