@@ -1,6 +1,9 @@
 package trail
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // CloudTrail adds to what it has delivered: a record whose addendum.reason is UPDATED_DATA repeats an earlier event with
 // what was missing, under an eventID of its own, and names the earlier in originalEventID. DELIVERY_DELAY and
@@ -44,4 +47,42 @@ func superseded(updates []*Event) map[string]string {
 		out[e.ID] = out[e.Original]
 	}
 	return out
+}
+
+// dropUpdated takes out the events in whose place others stand, and says how many. The other must be of the same call
+// and caller: else a record that lies could hide one.
+func (c *Corpus) dropUpdated(updates []*Event) int {
+	if len(updates) == 0 {
+		return 0
+	}
+	updates = slices.DeleteFunc(updates, func(e *Event) bool {
+		old, had := c.Numbered(e.Original)
+		instead, have := c.Numbered(e.ID)
+		return !had || !have || !c.sameCall(old, instead)
+	})
+	gone := map[uint32]bool{}
+	for id := range superseded(updates) {
+		if i, ok := c.Numbered(id); ok {
+			gone[c.raw(i)] = true
+		}
+	}
+	c.order = slices.DeleteFunc(c.order, func(rec uint32) bool { return gone[rec] })
+	return len(gone)
+}
+
+func (c *Corpus) sameCall(i, j int) bool {
+	a, b := c.Row(i), c.Row(j)
+	x, y := c.Identity(a.Identity), c.Identity(b.Identity)
+	return c.Kind(a.Kind).Name == c.Kind(b.Kind).Name && alike(x.AccessKey, y.AccessKey) && alike(x.ARN, y.ARN) && alike(x.PrincipalID, y.PrincipalID)
+}
+
+// numbersOfIssued gives the numbers of the recs that handed out a key.
+func (c *Corpus) numbersOfIssued() map[uint32]int {
+	numbers := map[uint32]int{}
+	for i := range c.Len() {
+		if c.rec(i).Flags&flagIssued != 0 {
+			numbers[c.raw(i)] = i
+		}
+	}
+	return numbers
 }

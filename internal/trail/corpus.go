@@ -34,6 +34,7 @@ type Ingest struct {
 	Events     int            `json:"events"`        // counted once
 	Duplicates int            `json:"duplicates"`    // further copies of an event
 	Conflicts  int            `json:"conflicts"`     // events with the id of another, which differ in who, what or when: each counts
+	Updated    int            `json:"updated"`       // events in whose place CloudTrail put a later record of them, which counts
 	Strict     int            `json:"read_strictly"` // records that the fast reader handed on
 	Insights   int            `json:"insights"`
 	Digests    int            `json:"digests"`

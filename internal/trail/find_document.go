@@ -39,8 +39,8 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 
 func (s *search) listEvents(d *Document) {
 	d.Events = slices.Grow(d.Events, len(s.hits))
-	for row, h := range s.hits {
-		r := s.c.Row(int(row))
+	for _, row := range slices.Sorted(maps.Keys(s.hits)) { // so that events of one id and time stand in one order
+		h, r := s.hits[row], s.c.Row(int(row))
 		id, kind, place, client := s.c.Identity(r.Identity), s.c.Kind(r.Kind), s.c.Place(r.Place), s.c.Client(r.Client)
 		e := ScopeEvent{EventID: s.c.ID(int(row)), Time: stampOf(r.Time), Name: kind.Name, Source: kind.Source, Region: place.Region,
 			Account: place.Account, Principal: principalOf(id), AccessKey: id.AccessKey, SourceIP: client.IP, UserAgent: client.UserAgent,
@@ -58,7 +58,7 @@ func (s *search) listEvents(d *Document) {
 		}
 		d.Events = append(d.Events, e)
 	}
-	slices.SortFunc(d.Events, func(a, b ScopeEvent) int {
+	slices.SortStableFunc(d.Events, func(a, b ScopeEvent) int {
 		return cmp.Or(strings.Compare(a.Time, b.Time), strings.Compare(a.EventID, b.EventID))
 	})
 }

@@ -77,6 +77,7 @@ type reading struct {
 	full     atomic.Bool                     // there is no more room
 	followed atomic.Pointer[map[string]bool] // keys handed out by what is kept; replaced, never changed
 	digests  []*digestFile
+	updates  []*Event // that stand in place of others: id, time and addendum alone
 }
 
 // one is what came of one file. Where the file has to be read again another way it is thrown away.
@@ -94,6 +95,7 @@ type one struct {
 	odd     []mark
 	kept    map[uint32][]byte
 	unread  []Unread
+	updates []*Event
 	problem []Problem
 	digests []*digestFile
 }
@@ -277,6 +279,7 @@ func (w *worker) finish(shape string) {
 		}
 		t.Problems = append(t.Problems, p)
 	}
+	w.updates = append(w.updates, o.updates...)
 	w.odd, w.shared, w.issued = append(w.odd, o.odd...), append(w.shared, o.shared...), append(w.issued, o.issued...)
 	for _, u := range o.unread[:min(len(o.unread), MaxProblems-len(w.unread))] {
 		if w.lost+len(u.Bytes) > maxUnread {
@@ -362,6 +365,9 @@ func (r *reading) corpus() *Corpus {
 	in := &c.ingest
 	sorted := r.store.order(r.t)
 	c.order, in.Duplicates, in.Conflicts = sorted.kept, sorted.copies, sorted.clashes
+	if in.Updated = c.dropUpdated(r.updates); in.Updated > 0 {
+		sorted.issued = c.numbersOfIssued()
+	}
 	in.Events = len(c.order)
 	slices.SortFunc(in.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Detail, b.Detail))

@@ -176,6 +176,7 @@ const (
 	mRequest
 	mResponse
 	mInsight
+	mAddendum
 	members
 )
 
@@ -222,8 +223,10 @@ func member(name []byte) int {
 		return mResponse
 	case "insightDetails":
 		return mInsight
+	case "addendum":
+		return mAddendum
 	case "eventVersion", "requestID", "apiVersion", "resources", "additionalEventData", "serviceEventDetails", "tlsDetails",
-		"vpcEndpointId", "vpcEndpointAccountId", "edgeDeviceDetails", "addendum", "annotation", "eventContext":
+		"vpcEndpointId", "vpcEndpointAccountId", "edgeDeviceDetails", "annotation", "eventContext":
 		return -1
 	}
 	return -2
@@ -284,7 +287,7 @@ func (f *facts) scan(b []byte, l *lately) (length int, err error) {
 		case ',':
 			i = skipSpace(b, i+1)
 		case '}':
-			if odd || f[mInsight] != nil || f[mName] == nil || f[mTime] == nil || f[mID] == nil {
+			if odd || f[mInsight] != nil || f[mAddendum] != nil || f[mName] == nil || f[mTime] == nil || f[mID] == nil {
 				return i + 1, errOdd
 			}
 			return i + 1, nil
@@ -350,7 +353,7 @@ func suspicious(name []byte) bool {
 
 var cloudTrailNames = strings.Fields(`eventID eventTime eventName eventSource awsRegion sourceIPAddress userAgent errorCode
 	errorMessage sharedEventID recipientAccountId eventType eventCategory managementEvent readOnly
-	sessionCredentialFromConsole userIdentity requestParameters responseElements insightDetails`)
+	sessionCredentialFromConsole userIdentity requestParameters responseElements insightDetails addendum`)
 
 // plain gives what a scalar says. Objects, and strings that are not what they should be, are odd.
 func plain(v []byte) ([]byte, error) {

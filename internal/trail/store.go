@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -186,35 +187,50 @@ func (s *store) part(t *tables, high byte) (o ordering) {
 		})
 	}
 	o.kept, o.issued = make([]uint32, 0, len(keys)), map[uint32]int{}
-	for _, k := range keys {
-		r := s.rec(k.rec)
-		copied, clash := s.met(t, o.kept, r)
-		if copied {
-			o.copies++
-			continue
+	for len(keys) > 0 {
+		n := 1
+		for n < len(keys) && s.rec(keys[n].rec).id == s.rec(keys[0].rec).id {
+			n++
 		}
-		o.clashes += int(flag(clash, 1))
-		if r.Flags&flagIssued != 0 {
-			o.issued[k.rec] = len(o.kept)
+		first := len(o.kept)
+		o.kept = append(o.kept, keys[0].rec)
+		if n > 1 {
+			s.ofOneID(t, keys[1:n], first, &o)
 		}
-		o.kept = append(o.kept, k.rec)
+		for i := first; i < len(o.kept); i++ {
+			if s.rec(o.kept[i]).Flags&flagIssued != 0 {
+				o.issued[o.kept[i]] = i
+			}
+		}
+		keys = keys[n:]
 	}
 	return o
 }
 
-// met says that r is a copy of an event that is kept already, or has the id of one.
-func (s *store) met(t *tables, kept []uint32, r *rec) (copied, clash bool) {
-	for i := len(kept) - 1; i >= 0 && i >= len(kept)-maxClash; i-- {
-		other := s.rec(kept[i])
-		if other.id != r.id {
-			break
+// ofOneID adds to o the further recs of one id, the first of which is kept already: those that are no copies, then in
+// an order that their bytes have no part in, since those change with who writes them.
+func (s *store) ofOneID(t *tables, keys []sortKey, first int, o *ordering) {
+	for _, k := range keys {
+		r := s.rec(k.rec)
+		if slices.ContainsFunc(o.kept[max(first, len(o.kept)-maxClash):], func(other uint32) bool { return t.sameEvent(s.rec(other), r) }) {
+			o.copies++
+			continue
 		}
-		if t.sameEvent(other, r) {
-			return true, true
-		}
-		clash = true
+		o.clashes++
+		o.kept = append(o.kept, k.rec)
 	}
-	return false, clash
+	slices.SortStableFunc(o.kept[first:], func(a, b uint32) int { return t.compare(s.rec(a), s.rec(b)) })
+}
+
+// compare orders events of one id by what they say.
+func (t *tables) compare(a, b *rec) int {
+	if a.Time != b.Time {
+		return cmp.Compare(a.Time, b.Time)
+	}
+	x, y := t.identity(a.Identity), t.identity(b.Identity)
+	k, l := t.kind(a.Kind), t.kind(b.Kind)
+	return cmp.Or(strings.Compare(k.Name, l.Name), strings.Compare(x.AccessKey, y.AccessKey), strings.Compare(x.ARN, y.ARN),
+		strings.Compare(x.PrincipalID, y.PrincipalID), strings.Compare(k.Source, l.Source))
 }
 
 // byNextByte groups keys of one part by the eight bits after those that are equal in all of them, in place, and gives

@@ -343,6 +343,9 @@ func (w *worker) strict(offset int64, raw []byte) error {
 		w.current.insight++
 		return nil
 	}
+	if e.updated() {
+		w.current.updates = append(w.current.updates, &Event{ID: e.ID, Time: e.Time, Addendum: e.Addendum, Original: e.Original})
+	}
 	if e.Time.IsZero() { // it happened, and nobody knows when: better listed first than not at all
 		w.current.trouble(offset, "bad-time", fmt.Sprintf("event %s has no time that can be read", printable(e.ID)))
 	}
