@@ -233,7 +233,7 @@ func (v *scopeView) exposures() {
 		if x.RevokedAt != "" {
 			until = "taken back " + clock(x.RevokedAt)
 		}
-		v.item("%s  %s%s to %s  since %s, %s  (%s)", x.Kind, x.Resource, within(x.Account, x.Region), everybody(x.Grantee), clock(x.Since), until, x.Confidence)
+		v.item("%s  %s%s to %s%s  since %s, %s  (%s)", x.Kind, x.Resource, within(x.Account, x.Region), everybody(x.Grantee), under(x.Under), clock(x.Since), until, x.Confidence)
 	}
 	v.more(len(v.d.Exposures), shownLines)
 }
@@ -310,4 +310,12 @@ func hoursMissing(h trail.CoverageHours) string {
 		says = append(says, fmt.Sprintf("unknown in %s%d of %d hours: quiet, or not logged", atMost, h.Unknown, total))
 	}
 	return strings.Join(says, "; ")
+}
+
+// under says on what condition something was given.
+func under(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return ", " + condition
 }

@@ -126,7 +126,7 @@ func (x *Scope) tables() []table {
 	})
 	add("What was given to somebody outside", len(x.Exposures), []string{"Resource", "Account and region", "To whom", "How", "Since", "Taken back", "Evidence"}, func(i int) []text {
 		o := x.Exposures[i]
-		return []text{exact(o.Type + " " + o.Resource), exact(place(o.Account, o.Region)), exact(o.Grantee), plain(fmt.Sprintf("%s, %s", o.Kind, o.Confidence)), plain(second(o.Since)),
+		return []text{exact(o.Type + " " + o.Resource), exact(place(o.Account, o.Region)), exact(grantee(o)), plain(fmt.Sprintf("%s, %s", o.Kind, o.Confidence)), plain(second(o.Since)),
 			plain(cmp.Or(second(o.RevokedAt), "not in this log")), exact(first(o.Evidence))}
 	})
 	add("ATT&CK techniques seen, denied attempts among them", len(x.Techniques), []string{"Id", "Name", "Events", "Evidence"}, func(i int) []text {
@@ -255,4 +255,12 @@ func first(list []string) string {
 		return strings.Join(list, " ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(list[:few], " "), len(list)-few)
+}
+
+// grantee says to whom something was given, and on what condition.
+func grantee(o trail.ScopeExposure) string {
+	if o.Under == "" {
+		return o.Grantee
+	}
+	return o.Grantee + ", " + o.Under
 }

@@ -133,6 +133,7 @@ type ScopeExposure struct {
 	Region     string     `json:"region"`
 	Grantee    string     `json:"grantee"`
 	Kind       string     `json:"kind"`
+	Under      string     `json:"under,omitempty"` // the condition that narrows it, in words
 	Confidence Confidence `json:"confidence"`
 	Since      string     `json:"since"`
 	RevokedAt  string     `json:"revoked_at,omitempty"`

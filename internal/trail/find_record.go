@@ -183,7 +183,7 @@ func (s *search) reach(n *node, e *Event, t Touch, secret bool) {
 }
 
 func (s *search) exposed(n *node, e *Event, x Exposure) {
-	key := strings.Join([]string{x.Resource.Type, x.Resource.Account, x.Resource.ID, x.Grantee, x.Kind}, "\x00")
+	key := strings.Join([]string{x.Resource.Type, x.Resource.Account, x.Resource.ID, x.Grantee, x.Kind, x.Under}, "\x00")
 	g := s.found.open[key]
 	if g == nil {
 		if len(s.found.open) >= maxReached {
@@ -191,7 +191,7 @@ func (s *search) exposed(n *node, e *Event, x Exposure) {
 			return
 		}
 		g = &given{ScopeExposure: ScopeExposure{Resource: x.Resource.ID, Type: x.Resource.Type, Account: x.Resource.Account,
-			Region: x.Resource.Region, Grantee: x.Grantee, Kind: x.Kind, Since: stamped(e.Time)}, from: seconds(e.Time, 0)}
+			Region: x.Resource.Region, Grantee: x.Grantee, Kind: x.Kind, Under: x.Under, Since: stamped(e.Time)}, from: seconds(e.Time, 0)}
 		s.found.open[key] = g
 	}
 	if !slices.Contains(g.by, n) {
