@@ -33,7 +33,7 @@ EXIT STATUS
 			if err != nil {
 				return fmt.Errorf("read the plan: %w", err)
 			}
-			return a.apply(c.Context(), data, approve, irreversible, wait)
+			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: wait})
 		},
 	}
 	c.Flags().StringVar(&approve, "approve", "", "the plan's hash, as cordon plan printed it")
@@ -62,12 +62,20 @@ func (a *app) approved(hash, given, question string) (how string, err error) {
 	return "terminal", a.ask(hash, question)
 }
 
-func (a *app) apply(ctx context.Context, data []byte, approve string, irreversible []int, wait bool) error {
+// applying says how a plan is carried out.
+type applying struct {
+	approve      string // the hash, where it is known already
+	irreversible []int
+	wait         bool                                        // for slow evidence
+	then         func(context.Context, *casefile.Case) error // what is done before the outcome is told; may be nil
+}
+
+func (a *app) apply(ctx context.Context, data []byte, how applying) error {
 	plan, hash, err := decodePlan(data)
 	if err != nil {
 		return err
 	}
-	how, err := a.approved(hash, approve, fmt.Sprintf("Apply %d steps to account %s", len(plan.Steps), plan.Account))
+	approval, err := a.approved(hash, how.approve, fmt.Sprintf("Apply %d steps to account %s", len(plan.Steps), plan.Account))
 	if err != nil {
 		return err
 	}
@@ -86,8 +94,16 @@ func (a *app) apply(ctx context.Context, data []byte, approve string, irreversib
 	if err != nil {
 		return err
 	}
-	e.Irreversible, e.Wait = irreversible, wait
-	workErr := e.Apply(ctx, data, how)
+	e.Irreversible, e.Wait = how.irreversible, how.wait
+	workErr := e.Apply(ctx, data, approval)
+	if how.then != nil && ctx.Err() == nil && !errors.Is(workErr, engine.ErrDecision) {
+		workErr = errors.Join(workErr, how.then(ctx, c))
+		again, err := casefile.OpenCase(ctx, c.Store) // with what that added
+		if err != nil {
+			return errors.Join(workErr, err)
+		}
+		c = again
+	}
 	return a.outcome(ctx, c, workErr)
 }
 

@@ -125,19 +125,22 @@ func (a *app) find(ctx context.Context, s source, q trail.Question) (scopeAnswer
 
 // giveScope prints the answer, writes what --out asks for, and says by its error whether something is lacking.
 func (a *app) giveScope(ctx context.Context, s scopeAnswer, o scopeFlags) error {
-	a.showIngest(s.corpus.Ingest())
 	if o.out != "" {
 		if err := saveScope(ctx, s, o.out); err != nil {
 			return err
 		}
 	}
-	var err error
 	if a.json() {
-		err = trail.WriteDocument(a.stdout, s.doc)
-	} else {
-		err = scopeText(a.stdout, s.doc, a.width(), time.Now())
+		a.showIngest(s.corpus.Ingest())
+		return errors.Join(trail.WriteDocument(a.stdout, s.doc), incomplete(s.corpus.Ingest()))
 	}
-	return errors.Join(err, incomplete(s.corpus.Ingest()))
+	return a.showScope(s)
+}
+
+// showScope prints the answer for people, and says by its error whether something is lacking.
+func (a *app) showScope(s scopeAnswer) error {
+	a.showIngest(s.corpus.Ingest())
+	return errors.Join(scopeText(a.stdout, s.doc, a.width(), time.Now()), incomplete(s.corpus.Ingest()))
 }
 
 // width is the terminal's that stdout is, 0 where it is none.

@@ -20,37 +20,45 @@ func (a *app) scopeCase(ctx context.Context, id string, o scopeFlags) error {
 	if err := o.from.check(); err != nil {
 		return err
 	}
-	kase, err := a.open(ctx, id)
+	answer, err := a.scopeInto(ctx, id, o)
 	if err != nil {
 		return err
 	}
+	return errors.Join(a.giveScope(ctx, answer, o), answer.corpus.Close())
+}
+
+// scopeInto answers for a case and keeps the answer in it. The answer's corpus is to be closed.
+func (a *app) scopeInto(ctx context.Context, id string, o scopeFlags) (scopeAnswer, error) {
+	kase, err := a.open(ctx, id)
+	if err != nil {
+		return scopeAnswer{}, err
+	}
 	if kase.Meta.Simulated && o.from.lookup {
-		return fmt.Errorf("case %s is a drill: its account lived in that process and is gone; it can be scoped with --logs", kase.Meta.ID)
+		return scopeAnswer{}, fmt.Errorf("case %s is a drill: its account lived in that process and is gone; it can be scoped with --logs", kase.Meta.ID)
 	}
 	p, err := kase.Progress(ctx)
 	if err != nil {
-		return err
+		return scopeAnswer{}, err
 	}
 	if a.conn.region == "" {
 		a.conn.region = p.Subject.Region
 	}
 	seeds, notes, err := a.caseSeeds(ctx, kase, p, o.seeds)
 	if err != nil {
-		return err
+		return scopeAnswer{}, err
 	}
 	own, err := ownRequests(kase.Entries())
 	if err != nil {
-		return err
+		return scopeAnswer{}, err
 	}
 	answer, err := a.answerScope(ctx, o, trail.Question{Seeds: seeds, Own: own}, notes)
 	if err != nil {
-		return err
+		return scopeAnswer{}, err
 	}
-	defer answer.corpus.Close()
 	if err := a.keepScope(ctx, kase, p, answer); err != nil {
-		return err
+		return scopeAnswer{}, errors.Join(err, answer.corpus.Close())
 	}
-	return a.giveScope(ctx, answer, o)
+	return answer, nil
 }
 
 // caseSeeds are the seeds of the findings that the plan was made from, else of the plan's subject, and those that were

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,45 @@ import (
 	"cordon/internal/drill"
 	"cordon/internal/report"
 )
+
+// TestRespondScopes answers an incident and, once it is contained, who did it: one document on stdout, and the answer
+// in the case.
+func TestRespondScopes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := drill.Find("ec2-credential-exfiltration")
+		d := s.Build(drill.Options{Seed: 1, Speed: 20})
+		a, stdout, _ := simulated(t, d.World)
+		dir := t.TempDir()
+		a.cases, a.keyFile, a.output = filepath.Join(dir, "cases"), filepath.Join(dir, "key"), "json"
+		a.conn.region = d.Region
+		finding := filepath.Join(dir, "finding.json")
+		if err := os.WriteFile(finding, d.Finding, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var choices planFlags
+		choices.add(&cobra.Command{})
+		plan, data, err := a.plan(t.Context(), finding, choices)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout.Reset()
+		d.World.AddEvents("eu-west-1", event("e1", time.Now().UTC().Add(-time.Hour), "eu-west-1", "GetCallerIdentity", d.Instance, "ASIAQ3EGABCDEXAMPLE7", ""))
+		then, err := a.scopeThen(source{lookup: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.apply(t.Context(), data, applying{approve: casefile.HashBytes(data), wait: true, then: then}); err != nil {
+			t.Fatal(err)
+		}
+		var said struct {
+			Case, State string
+			Scoped      bool
+		}
+		if err := json.Unmarshal(stdout.Bytes(), &said); err != nil || said.Case != plan.Case || said.State != "contained" || !said.Scoped {
+			t.Errorf("%+v, %v: %s", said, err, stdout)
+		}
+	})
+}
 
 // TestCaseIsScopedByLookup answers an incident, then asks the account's event history who did it. What cordon did is
 // left out although it came by the same key: the journal knows the requests. The answer is evidence of the case.
@@ -37,7 +77,7 @@ func TestCaseIsScopedByLookup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.apply(t.Context(), data, casefile.HashBytes(data), nil, true); err != nil {
+		if err := a.apply(t.Context(), data, applying{approve: casefile.HashBytes(data), wait: true}); err != nil {
 			t.Fatal(err)
 		}
 		kase, err := a.open(t.Context(), plan.Case)
