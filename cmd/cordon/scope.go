@@ -21,6 +21,7 @@ type scopeFlags struct {
 	seeds        []string
 	since, until string
 	out          string
+	schema       bool
 	from         source
 }
 
@@ -45,6 +46,10 @@ EXIT STATUS
   3 something could not be read or looked up: the answer may lack it`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if o.schema {
+				_, err := a.stdout.Write(trail.Schema())
+				return err
+			}
 			if len(args) == 1 {
 				return a.scopeCase(c.Context(), args[0], o)
 			}
@@ -70,6 +75,7 @@ EXIT STATUS
 	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339, or a date: its beginning, UTC)")
 	f.StringVar(&o.until, "until", "", "look at nothing after this time")
 	f.StringVar(&o.out, "out", "", "write the timeline, pivots, graph, indicators and layer into this folder")
+	f.BoolVar(&o.schema, "schema", false, "print the JSON Schema of -o json and stop")
 	o.from.flags(a, c, "logs", "lookup", "index")
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"cordon/internal/escape"
+	"cordon/internal/finding"
 	"cordon/internal/trail"
 )
 
@@ -192,6 +193,9 @@ func (v *scopeView) contain() {
 		v.command(c.Command)
 	}
 	v.more(len(v.d.Contain), shownLines)
+	if slices.ContainsFunc(v.d.Contain, func(c trail.Containment) bool { return c.Command != "" && !plannable(c.Command) }) {
+		v.line("        ", "        ", "where cordon plan answers that this version has no playbook for it, do it by hand")
+	}
 }
 
 // pasteable are the characters that a command may have to be shown as one: it is copied into a shell, and names in it
@@ -209,6 +213,16 @@ func (v *scopeView) command(c string) {
 	default:
 		v.line("        ", "        ", "its name is too long, or holds what a shell would act on: see contain in -o json, and quote it")
 	}
+}
+
+// plannable says whether this version has the playbook that a command needs.
+func plannable(command string) bool {
+	words := strings.Fields(command)
+	if len(words) < 3 {
+		return false
+	}
+	subject, err := finding.ParseResource(words[2])
+	return err == nil && planned(subject)
 }
 
 // within says where something is, as far as it is known.
