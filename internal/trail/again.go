@@ -136,7 +136,7 @@ type again struct {
 }
 
 func (s *again) file(n uint32) error {
-	slices.SortFunc(s.wanted, func(a, b int) int { return cmp.Compare(s.rec(a).where, s.rec(b).where) })
+	slices.SortFunc(s.wanted, func(a, b int) int { return cmp.Compare(s.rec(a).where(), s.rec(b).where()) })
 	r, err := s.in.open(s.c.files[n])
 	if err != nil {
 		return err
@@ -164,11 +164,11 @@ func (s *again) sink() *sink {
 func (s *again) found(offset int64, raw []byte) {
 	size, sum := s.sum.of(raw)
 	where := whereOf(offset, size)
-	i, _ := slices.BinarySearchFunc(s.wanted, where, func(a int, w uint64) int { return cmp.Compare(s.rec(a).where, w) })
-	if i == len(s.wanted) || s.rec(s.wanted[i]).where != where {
+	i, _ := slices.BinarySearchFunc(s.wanted, where, func(a int, w uint64) int { return cmp.Compare(s.rec(a).where(), w) })
+	if i == len(s.wanted) || s.rec(s.wanted[i]).where() != where {
 		return
 	}
-	for ; i < len(s.wanted) && s.rec(s.wanted[i]).where == where; i++ {
+	for ; i < len(s.wanted) && s.rec(s.wanted[i]).where() == where; i++ {
 		if s.rec(s.wanted[i]).crc == sum {
 			s.out[s.wanted[i]] = bytes.Clone(raw)
 		}

@@ -59,7 +59,7 @@ type DigestResult struct {
 type Options struct {
 	Workers  int                                      // files read side by side; 0: GOMAXPROCS
 	Keep     func(*Identity, string, string) bool     // identity, source address, event name: keep the record's bytes at hand, since it will likely be asked for; may be nil; called from many goroutines
-	KeepSize int                                      // most bytes kept so; 0: 32 MiB
+	KeepSize int                                      // most bytes kept so; 0: 20 MiB
 	Progress func(files int, bytes int64, events int) // called now and then from many goroutines; may be nil
 	Keys     []PublicKey                              // CloudTrail's public keys, for digests
 	Raw      *IndexWriter                             // the index to write while reading; may be nil

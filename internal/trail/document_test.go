@@ -42,7 +42,7 @@ func fullDocument() *Document {
 			{ID: "payroll", Type: "AWS::S3::Bucket", Account: "111122223333", Region: "eu-west-1", Access: []Access{List}, Outcome: "attempted", Confidence: Certain,
 				Events: 1, FirstSeen: later, LastSeen: later, Evidence: []string{"e2"}},
 		},
-		Exposures: []ScopeExposure{{Resource: "snap-1", Type: "AWS::EC2::Snapshot", Account: "111122223333", Region: "eu-west-1", Grantee: "444455556666",
+		Exposures: []ScopeExposure{{Resource: "snap-1", Type: "AWS::EC2::Snapshot", Account: "111122223333", Region: "eu-west-1", Grantee: "444455556666", Under: "only where aws:PrincipalOrgID",
 			Kind: "snapshot-share", Confidence: Certain, Since: at, RevokedAt: later, Evidence: []string{"e4"}}},
 		Techniques: []Technique{{AttackID: "T1555.006", Name: "Cloud Secrets Management Stores", Events: 2, Evidence: []string{"e1", "e2"}}},
 		Indicators: []Indicator{{Kind: "address", Value: "203.0.113.9", Events: 3, FirstSeen: at, LastSeen: later}},

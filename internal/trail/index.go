@@ -54,14 +54,15 @@ func rowBytes(to []byte, r *rec, place uint64) []byte {
 	for _, v := range [...]uint32{r.Time, r.Identity, r.Kind, r.Place, r.Client, uint32(r.Code) | uint32(r.Flags)<<16, r.file, r.crc} {
 		to = binary.LittleEndian.AppendUint32(to, v)
 	}
-	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(to, r.where), place)
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(to, r.where()), place)
 }
 
 func rowOfBytes(b []byte) (r rec, place uint64) {
 	copy(r.id[:], b)
 	u := func(i int) uint32 { return binary.LittleEndian.Uint32(b[16+4*i:]) }
 	r.Row = Row{Time: u(0), Identity: u(1), Kind: u(2), Place: u(3), Client: u(4), Code: uint16(u(5)), Flags: uint16(u(5) >> 16)}
-	r.file, r.crc, r.where = u(6), u(7), binary.LittleEndian.Uint64(b[48:])
+	r.file, r.crc = u(6), u(7)
+	r.setWhere(binary.LittleEndian.Uint64(b[48:]))
 	return r, binary.LittleEndian.Uint64(b[56:])
 }
 

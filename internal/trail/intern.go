@@ -225,6 +225,13 @@ func (t *tables) all() []*interned {
 	return []*interned{&t.texts, &t.identities, &t.kinds, &t.places, &t.clients, &t.codes}
 }
 
+// seal gives back what only adding and finding need.
+func (t *tables) seal() {
+	for _, table := range t.all() {
+		table.slots = nil
+	}
+}
+
 // save writes how many strings there are, then each with its length before it.
 func (t *interned) save(w io.Writer) error {
 	if _, err := w.Write(binary.LittleEndian.AppendUint32(nil, uint32(t.len()))); err != nil {

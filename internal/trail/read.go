@@ -299,7 +299,7 @@ func (r *reading) progress(stored int64, events int) {
 	}
 }
 
-const defaultKeep = 32 << 20
+const defaultKeep = 20 << 20
 
 // wanted says that a record is likely asked for once all is read: because of what Options.Keep says, or because its
 // key was handed out by a record that is. What is kept changes the time that an answer takes, never the answer.
@@ -376,5 +376,8 @@ func (r *reading) corpus() *Corpus {
 	sortMarks(c.shared)
 	sortMarks(c.odd)
 	c.issuedBy(r.issued, sorted.issued)
+	if r.opts.Raw == nil { // writing an index looks texts up
+		r.t.seal()
+	}
 	return c
 }

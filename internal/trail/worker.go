@@ -104,7 +104,8 @@ func (w *worker) fast(offset int64, raw []byte) error {
 	}
 	r := rec{file: w.current.file}
 	size, crc := w.sum.of(raw)
-	r.where, r.crc = whereOf(offset, size), crc
+	r.setWhere(whereOf(offset, size))
+	r.crc = crc
 	r.Identity = who.number
 	if r.Time, err = seconds1970(f[mTime]); err != nil {
 		return err
@@ -351,7 +352,8 @@ func (w *worker) strict(offset int64, raw []byte) error {
 	}
 	r := rec{file: w.current.file}
 	size, crc := w.sum.of(raw)
-	r.where, r.crc = whereOf(offset, size), crc
+	r.setWhere(whereOf(offset, size))
+	r.crc = crc
 	r.Row = Row{Time: seconds(e.Time, 0), Identity: w.t.addIdentity(&e.Identity), Code: uint16(w.code(e.Code)), Flags: outcomeFlag(e.Outcome),
 		Kind:  w.t.addKind(Kind{e.Name, e.Source, e.Category, e.ReadOnly, e.Type}),
 		Place: w.t.addPlace(Place{e.Region, e.Recipient}), Client: w.t.addClient(Client{e.SourceIP, e.UserAgent})}
