@@ -21,7 +21,7 @@ type rec struct {
 	id [16]byte // of the UUID; of another eventID, a hash
 	Row
 	file  uint32
-	crc   uint32 // of the record's bytes without white space between values
+	crc   uint32    // of the record's bytes without white space between values
 	place [2]uint32 // see where; not one number of 64 bits, which would cost four bytes of padding
 }
 
