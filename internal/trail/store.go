@@ -176,6 +176,7 @@ func (s *store) order(t *tables) ordering {
 type sortKey struct {
 	prefix uint64
 	rec    uint32
+	issued bool
 }
 
 // part orders the recs whose ids begin with these four bits.
@@ -192,7 +193,7 @@ func (s *store) part(t *tables, high byte) (o ordering) {
 	o.kept, o.issued = make([]uint32, 0, len(keys)), map[uint32]int{}
 	for len(keys) > 0 {
 		n := 1
-		for n < len(keys) && s.rec(keys[n].rec).id == s.rec(keys[0].rec).id {
+		for n < len(keys) && keys[n].prefix == keys[0].prefix && s.rec(keys[n].rec).id == s.rec(keys[0].rec).id {
 			n++
 		}
 		first := len(o.kept)
@@ -201,7 +202,7 @@ func (s *store) part(t *tables, high byte) (o ordering) {
 			s.ofOneID(t, keys[1:n], first, &o)
 		}
 		for i := first; i < len(o.kept); i++ {
-			if s.rec(o.kept[i]).Flags&flagIssued != 0 {
+			if n == 1 && keys[0].issued || n > 1 && s.rec(o.kept[i]).Flags&flagIssued != 0 {
 				o.issued[o.kept[i]] = i
 			}
 		}
@@ -275,7 +276,7 @@ func (s *store) keys(high byte) []sortKey {
 			if r.id[0]>>4 != high || r.Flags&flagDead != 0 {
 				continue
 			}
-			keys = append(keys, sortKey{binary.BigEndian.Uint64(r.id[:8]), uint32(c)<<chunkBits | uint32(i)})
+			keys = append(keys, sortKey{binary.BigEndian.Uint64(r.id[:8]), uint32(c)<<chunkBits | uint32(i), r.Flags&flagIssued != 0})
 		}
 	}
 	return keys
