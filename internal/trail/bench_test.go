@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,15 @@ func onlyDecompress(tb testing.TB, files []File) int64 {
 		}
 	})
 	return total.Load()
+}
+
+// asTheCommand sets the garbage collector as cordon scope does, and gives what sets it back.
+func asTheCommand() (back func()) {
+	limit, percent := debug.SetMemoryLimit(400<<20), debug.SetGCPercent(400)
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
 }
 
 // askOnce reads the files and asks one question, as cordon scope does.
@@ -151,6 +161,7 @@ func median(of []time.Duration) time.Duration {
 // decompressing them with as many goroutines. The intruder's key is used in a part of the files, the busy one in all of
 // the first account.
 func BenchmarkScopeGzip(b *testing.B) {
+	defer asTheCommand()()
 	w := newWorld(generated{Seed: 1, Files: 200, Events: 500_000})
 	files := onDisk(b, w)
 	for name, key := range map[string]string{"intruder": w.key, "busy": w.busy.key} {
@@ -176,6 +187,7 @@ func BenchmarkScopeGzip(b *testing.B) {
 
 // BenchmarkSmallFiles is the same over 100,000 files of five events, against only opening and reading them.
 func BenchmarkSmallFiles(b *testing.B) {
+	defer asTheCommand()()
 	w := newWorld(generated{Seed: 2, Files: 100_000, Events: 500_000})
 	files := onDisk(b, w)
 	var d duel
@@ -211,6 +223,7 @@ func largeLog(tb testing.TB) (*world, []File) {
 // BenchmarkIndexSecondQuestion opens an index of 5,000,000 events and asks about the intruder's key: what everybody
 // waits for who has asked before. The index is made once, beside the log.
 func BenchmarkIndexSecondQuestion(b *testing.B) {
+	defer asTheCommand()()
 	w, files := largeLog(b)
 	dir := writtenIndex(b, files, strings.TrimSuffix(files[0].Name, w.fileName(0))+"index", Options{})
 	var took, cpu []time.Duration

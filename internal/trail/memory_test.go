@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,7 +47,7 @@ func TestMemoryOfChild(t *testing.T) {
 	if dir == "" {
 		t.Skip("skipped: TestMemory starts it, with CORDON_BENCH_LARGE=1")
 	}
-	debug.SetMemoryLimit(400 << 20) // as cordon scope does
+	asTheCommand()
 	c, d := askOnce(t, filesIn(t, dir), keyQuestion(os.Getenv("CORDON_BENCH_KEY")))
 	fmt.Printf("held at most %d bytes, %d events, %d listed\n", peak(t), c.Len(), len(d.Events))
 }
