@@ -215,6 +215,9 @@ func (c *Corpus) SharedID(i int) string {
 // Identity n of the table that Row.Identity points into, put together anew at each call.
 func (c *Corpus) Identity(n uint32) *Identity { return c.t.identity(n) }
 
+// issuerARN is Identity(n).IssuerARN, without the rest of it.
+func (c *Corpus) issuerARN(n uint32) string { return c.t.issuerARN(n) }
+
 // Identities is how many there are. Some may be no event's: of copies that said something else.
 func (c *Corpus) Identities() int { return c.t.identities.len() }
 

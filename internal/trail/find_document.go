@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func (s *search) document(ctx context.Context) (*Document, error) {
 
 func (s *search) listEvents(d *Document) {
 	d.Events = slices.Grow(d.Events, len(s.hits))
-	for _, row := range slices.Sorted(maps.Keys(s.hits)) { // so that events of one id and time stand in one order
+	for _, row := range s.byTime(maps.Keys(s.hits)) {
 		h, r := s.hits[row], s.c.Row(int(row))
 		id, kind, place, client := s.c.Identity(r.Identity), s.c.Kind(r.Kind), s.c.Place(r.Place), s.c.Client(r.Client)
 		e := ScopeEvent{EventID: s.c.ID(int(row)), Time: stampOf(r.Time), Name: kind.Name, Source: kind.Source, Region: place.Region,
@@ -58,8 +59,17 @@ func (s *search) listEvents(d *Document) {
 		}
 		d.Events = append(d.Events, e)
 	}
-	slices.SortStableFunc(d.Events, func(a, b ScopeEvent) int {
-		return cmp.Or(strings.Compare(a.Time, b.Time), strings.Compare(a.EventID, b.EventID))
+}
+
+// byTime sorts rows by time, then event id, then by what they are. Rows are numbered in the order of ids, unless those
+// are no UUIDs.
+func (s *search) byTime(rows iter.Seq[uint32]) []uint32 {
+	return slices.SortedFunc(rows, func(a, b uint32) int {
+		r, q := s.c.Row(int(a)), s.c.Row(int(b))
+		if r.Time == q.Time && (r.Flags|q.Flags)&flagOddID != 0 {
+			return cmp.Or(strings.Compare(s.c.ID(int(a)), s.c.ID(int(b))), cmp.Compare(a, b))
+		}
+		return cmp.Or(cmp.Compare(r.Time, q.Time), cmp.Compare(a, b))
 	})
 }
 

@@ -181,7 +181,7 @@ func (s *search) roleOf(n *node) string {
 	if n.group < 0 {
 		return ""
 	}
-	return s.g.one(n.group).IssuerARN
+	return s.c.issuerARN(uint32(n.group))
 }
 
 // replaced closes an exposure whose policy gave way to one that no longer has it, and opens one that came back.

@@ -160,6 +160,13 @@ func (t *tables) identity(n uint32) *Identity {
 	return id
 }
 
+// issuerText is where in identityTexts the issuer's ARN stands.
+const issuerText = 9
+
+func (t *tables) issuerARN(n uint32) string {
+	return t.texts.text(untuple(t.identities.bytes(n), issuerText))
+}
+
 func (t *tables) addKind(k Kind) uint32 {
 	return t.kinds.add(tuple(nil, t.number(k.Name), t.number(k.Source), t.number(k.Type), uint32(k.Category)<<1|flag(k.ReadOnly, 1)))
 }

@@ -162,3 +162,12 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+func TestIssuerText(t *testing.T) {
+	var tables tables
+	tables.texts.add(nil)
+	n := tables.addIdentity(&Identity{ARN: "a", IssuerARN: "i", IssuerPrincipal: "p", SourceIdentity: "s"})
+	if got := tables.issuerARN(n); got != "i" {
+		t.Errorf("%q", got)
+	}
+}
