@@ -55,7 +55,7 @@ func marksOf(k Kind) uint8 {
 	if k.Name == "SwitchRole" && serviceName(k.Source) == "signin" {
 		mark |= ofSwitch
 	}
-	if k.Name == "AssumeRoleWithSAML" || k.Name == "AssumeRoleWithWebIdentity" {
+	if k.Name == "AssumeRoleWithSAML" || k.Name == "AssumeRoleWithWebIdentity" || k.Name == "CreateSession" && serviceName(k.Source) == "rolesanywhere" {
 		mark |= ofProvider
 	}
 	if takesBack(k) {

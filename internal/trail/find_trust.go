@@ -57,10 +57,14 @@ func trusteeOf(t, own string) ScopeIdentity {
 	return ScopeIdentity{ID: "trustee:" + t, Kind: "identity-provider", Account: account}
 }
 
-// callerOf is what a trust policy can name of a caller.
+// callerOf is what a trust policy can name of a caller. A workflow of GitHub's is its organisation's: each branch of each
+// repository is a subject of its own (docs.github.com/actions/reference/security/oidc).
 func callerOf(id *Identity) string {
-	if id.IssuerARN != "" {
+	switch owner, rest, ok := strings.Cut(id.UserName, "/"); {
+	case id.IssuerARN != "":
 		return id.IssuerARN
+	case ok && rest != "" && strings.HasPrefix(owner, "repo:"):
+		return id.Provider + ":" + owner
 	}
 	return id.Account + ":" + id.PrincipalID
 }
@@ -75,7 +79,7 @@ func (s *search) letIn(k int32, trustee string, g Grant, known map[string]bool, 
 				continue
 			}
 			w := why
-			if caller.Account == g.Account {
+			if caller.Account == g.Account || caller.Provider != "" { // an old rule of the policy may have let it in
 				w.confidence = weaker(w.confidence, Probable)
 			}
 			w.evidence = append(slices.Clone(why.evidence), s.c.ID(row))
@@ -91,7 +95,7 @@ func names(trustee string, id *Identity, own string) bool {
 	switch {
 	case trustee == "*":
 		return id.Account != own && id.Type != "AWSService"
-	case trustee == id.ARN || trustee == id.IssuerARN || trustee == id.PrincipalID:
+	case trustee == id.ARN || trustee == id.IssuerARN || trustee == id.PrincipalID || trustee == id.Provider:
 		return trustee != ""
 	case id.Provider != "" && strings.HasSuffix(trustee, "/"+strings.TrimPrefix(id.Provider, "https://")):
 		return true
@@ -158,7 +162,7 @@ func (p *provider) used(e *Event) bool {
 }
 
 func through(e *Event, arn string) bool {
-	return slices.Contains(e.all("request.principalArn"), arn) || e.Identity.Provider == arn ||
+	return slices.Contains(e.all("request.principalArn|request.trustAnchorArn"), arn) || slices.Contains(e.all("request.profileArn"), arn) || e.Identity.Provider == arn ||
 		e.Identity.Provider != "" && strings.HasSuffix(arn, ":oidc-provider/"+strings.TrimPrefix(e.Identity.Provider, "https://"))
 }
 
