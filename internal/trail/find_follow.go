@@ -31,6 +31,9 @@ func (s *search) follow(row int, n *node, e *Event, first bool) {
 	for _, i := range fx.Issues {
 		s.issued(e, i, next)
 	}
+	if e.Name == "GetSigninToken" { // with or without the key, which older records do not have
+		s.federated(e, next)
+	}
 	for _, g := range fx.Grants {
 		s.granted(e, g, next)
 	}
@@ -71,9 +74,6 @@ func (s *search) issued(e *Event, i Issue, why claim) {
 			w.rule = "console-session"
 			s.group(k, w)
 		}
-	}
-	if e.Name == "GetSigninToken" {
-		s.federated(e, why)
 	}
 }
 

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"slices"
+	"strings"
 )
 
 // kin claims what belongs to a credential without having been handed out by it in the log: calls that services made
@@ -83,17 +84,31 @@ func (s *search) other(n *node, k int32, why claim) {
 }
 
 // sameSession joins the console's end of a session with the key that opened it: principal and creation are the same.
-// For a user that is not enough: two of one user's sessions may begin in one second.
+// For a user that is not enough: two of one user's sessions may begin in one second. CloudShell's calls say what they are.
 func (s *search) sameSession(n *node, id *Identity, why claim) {
-	if id.Created == "" || id.Type != "AssumedRole" && id.Type != "FederatedUser" {
+	if id.Created == "" {
 		return
 	}
+	user := id.Type != "AssumedRole" && id.Type != "FederatedUser"
 	why.rule = "same-session"
-	for _, k := range s.family(id.PrincipalID).begun[id.Created] {
-		if kind := s.g.kind(k); kind != byForward && (kind == byConsole || s.g.kind(n.group) == byConsole) {
-			s.other(n, k, why)
-		}
+	if user {
+		why.confidence = weaker(why.confidence, Probable)
 	}
+	for _, k := range s.family(id.PrincipalID).begun[id.Created] {
+		kind := s.g.kind(k)
+		if kind == byForward || kind != byConsole && s.g.kind(n.group) != byConsole || user && !s.inShell(k) && !s.inShell(n.group) {
+			continue
+		}
+		s.other(n, k, why)
+	}
+}
+
+// inShell says that a key that nobody was seen to hand out was used in CloudShell, which the console gives its session's
+// credential (docs.aws.amazon.com/cloudshell/latest/userguide/logging-and-monitoring.html).
+func (s *search) inShell(k int32) bool {
+	return s.g.kind(k) == byKey && len(s.issuers(s.g.one(k).AccessKey)) == 0 && slices.ContainsFunc(s.g.rows(k), func(row uint32) bool {
+		return strings.Contains(s.c.Client(s.c.Row(int(row)).Client).UserAgent, "exec-env/CloudShell")
+	})
 }
 
 // signedIn gives a console session the rows of the sign-in that began it. A sign-in carries no key: it is the same
