@@ -18,6 +18,9 @@ func EffectsOf(e *Event) Effects {
 	fx := Effects{Techniques: distinct(strings.Fields(m.attack)), Padded: e.Omitted && e.untold("request") && !e.ReadOnly}
 	named := e.touches(m.touch, m.accessOf(e))
 	fx.Touches = e.reached(named, m.accessOf(e))
+	if e.dryRun() {
+		return fx
+	}
 	if m.secret {
 		fx.Secrets = slices.DeleteFunc(slices.Clone(fx.Touches), func(t Touch) bool { return t.Type == "AWS::KMS::Key" })
 	}
@@ -43,6 +46,9 @@ func EffectsOf(e *Event) Effects {
 	}
 	return fx
 }
+
+// dryRun says that the call only asked whether it would be allowed.
+func (e *Event) dryRun() bool { return strings.Contains(e.Code, "DryRunOperation") }
 
 // meaningOf gives the row of e with what its when adds.
 func meaningOf(e *Event) meaning {

@@ -27,7 +27,7 @@ var kinds = map[string]string{
 	"lambda:layer": "Lambda::LayerVersion", "cloudtrail:eventdatastore": "CloudTrail::EventDataStore", "kms:alias": "KMS::Alias",
 	"states:stateMachine": "StepFunctions::StateMachine", "ecs:task-definition": "ECS::TaskDefinition", "ec2:volume": "EC2::Volume",
 	"ec2:vpc": "EC2::VPC", "ec2:security-group": "EC2::SecurityGroup", "ec2:network-interface": "EC2::NetworkInterface",
-	"bedrock:foundation-model": "Bedrock::FoundationModel", "elasticfilesystem:file-system": "EFS::FileSystem", "kinesis:stream": "Kinesis::Stream",
+	"bedrock:foundation-model": "Bedrock::Model", "elasticfilesystem:file-system": "EFS::FileSystem", "kinesis:stream": "Kinesis::Stream",
 }
 
 // touchOf names a resource in the one way of its type, with the account and region that its ARN gives, else the

@@ -327,3 +327,26 @@ func TestUnreadRecords(t *testing.T) {
 	}
 	noted(t, d, "records that could not be read: 1")
 }
+
+// A dry run asks what is allowed: it reaches nothing, ends nothing and opens nothing.
+func TestDryRun(t *testing.T) {
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	const host = "i-0123456789abcdef0"
+	s.does(0, a, "ec2:RunInstances", obj{"responseElements": obj{"instancesSet": obj{"items": []any{obj{"instanceId": host}}}}})
+	allowed := obj{"errorCode": "Client.DryRunOperation", "errorMessage": "Request would have succeeded, but DryRun flag is set."}
+	s.does(5, a, "ec2:TerminateInstances", changed(allowed, obj{"requestParameters": obj{"instancesSet": obj{"items": []any{obj{"instanceId": host}, obj{"instanceId": "i-0aaaaaaaaaaaaaaa1"}}}}}))
+	s.does(6, a, "ec2:AuthorizeSecurityGroupIngress", changed(allowed, obj{"requestParameters": obj{"groupId": "sg-1", "cidrIp": "0.0.0.0/0"}}))
+	d := s.seeds("access-key", alicesKey)
+	if n := listedAs(t, d, "instance:"+host); n.RevokedAt != "" {
+		t.Errorf("a dry run ended it: %+v", n)
+	}
+	if len(d.Exposures) > 0 {
+		t.Errorf("a dry run opened %+v", d.Exposures)
+	}
+	for _, r := range d.Resources {
+		if r.ID != host && r.Outcome != "attempted" {
+			t.Errorf("a dry run reached %+v", r)
+		}
+	}
+}

@@ -162,13 +162,14 @@ func (s *search) reach(n *node, e *Event, t Touch, secret bool) {
 	if !slices.Contains(r.by, n) {
 		r.by = append(r.by, n)
 	}
-	if e.Outcome == Success {
+	done := e.Outcome == Success && !e.dryRun()
+	if done {
 		if r.Outcome != "accessed" {
 			r.Outcome, r.Access = "accessed", []Access{} // what was only tried is not how it was reached
 		}
 		r.Secret = r.Secret || secret
 	}
-	if (e.Outcome == Success) == (r.Outcome == "accessed") && !slices.Contains(r.Access, t.Access) {
+	if done == (r.Outcome == "accessed") && !slices.Contains(r.Access, t.Access) {
 		r.Access = append(r.Access, t.Access)
 	}
 	r.Events++

@@ -137,7 +137,7 @@ var (
 	project     = touch{"CodeBuild::Project", "response.project.arn|request.projectName|request.name"}
 	ecsCluster  = touch{"ECS::Cluster", "request.cluster|request.clusterName"}
 	eksCluster  = touch{"EKS::Cluster", "request.name|request.clusterName"}
-	model       = touch{"Bedrock::FoundationModel", "request.modelId"}
+	model       = touch{"Bedrock::Model", "request.modelId"}
 	zone        = touch{"Route53::HostedZone", "request.hostedZoneId|response.hostedZone.id"}
 	webACL      = touch{"WAFv2::WebACL", "request.webACLArn|request.name|request.resourceArn"}
 	vault       = touch{"Backup::BackupVault", "request.backupVaultName"}

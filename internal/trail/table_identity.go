@@ -168,7 +168,7 @@ var tableIdentities = map[string]meaning{
 	"rolesanywhere:DeleteProfile":               {touch: on(anywhereProfile), undo: gone},
 	"rolesanywhere:ImportCrl":                   {attack: "T1556"},
 
-	"sso:CreateAccountAssignment":                               {touch: on(permissions), grant: gains("permission-set", "privilege", permissions, "request.principalId"), attack: "T1098.003"},
+	"sso:CreateAccountAssignment":                               {touch: on(permissions, touch{"Organizations::Account", "request.targetId"}), grant: gains("permission-set", "privilege", permissions, "request.principalId"), attack: "T1098.003"},
 	"sso:DeleteAccountAssignment":                               {touch: on(permissions), undo: back("privilege", "request.principalId"), attack: "T1531"},
 	"sso:CreatePermissionSet":                                   {touch: on(permissions), attack: "T1098.003"},
 	"sso:DeletePermissionSet":                                   {touch: on(permissions), undo: gone},
@@ -229,6 +229,7 @@ var tableIdentities = map[string]meaning{
 	"organizations:DisableAWSServiceAccess":          {attack: "T1562.001", weak: "cuts a service off from the organisation"},
 	"organizations:PutResourcePolicy":                {access: Share, expose: byPolicy("resource-policy", "request.content"), attack: "T1098.003"},
 
+	"account:CloseAccount":                {access: Delete, attack: "T1531 T1485 T1666"},
 	"account:EnableRegion":                {attack: "T1535"},
 	"account:PutAlternateContact":         {attack: "T1098"},
 	"account:DeleteAlternateContact":      {attack: "T1098"},

@@ -76,7 +76,7 @@ var tablePassRole = map[string]meaning{
 	"states:UpdateStateMachine":                       {touch: on(stateMachine), grant: passes("request.roleArn", "request.stateMachineArn"), attack: "T1648"},
 	"states:StartExecution":                           {touch: on(stateMachine), access: Execute, attack: "T1648"},
 	"states:TestState":                                {access: Execute, grant: passes("request.roleArn", ""), attack: "T1648 T1548.005"},
-	"events:PutTargets":                               {touch: on(rule), grant: passes("request.targets[].roleArn", "request.targets[].arn"), attack: "T1546"},
+	"events:PutTargets":                               {touch: on(rule), grant: passes("request.targets[].roleArn", "request.targets[].arn"), attack: "T1546", when: []when{{"request.targets[].arn@", meaning{expose: to("event-target", "request.targets[].arn"), attack: "T1537"}}}},
 	"events:PutRule":                                  {touch: on(rule), grant: passes("request.roleArn", "request.name"), attack: "T1546"},
 	"scheduler:CreateSchedule":                        {touch: on(touch{"Scheduler::Schedule", "response.scheduleArn|request.name"}), grant: passes("request.target.roleArn", "request.target.arn"), attack: "T1546 T1548.005"},
 	"scheduler:UpdateSchedule":                        {touch: on(touch{"Scheduler::Schedule", "response.scheduleArn|request.name"}), grant: passes("request.target.roleArn", "request.target.arn"), attack: "T1546"},
