@@ -118,6 +118,8 @@ func (s *search) contain(all actions, n *ScopeIdentity) {
 	}
 	c := Containment{Account: n.Account, Evidence: n.Evidence, Target: cmp.Or(n.ARN, lastPart(n.ID)), Why: whyContain(n)}
 	switch {
+	case n.Kind == "root" && strings.HasPrefix(n.AccessKey, "AKIA"):
+		c.Do, c.Target, c.Command = "disable-key", n.AccessKey, plan("account", n.Account, "")
 	case n.Kind == "root":
 		c.Do, c.Command = "contain-user", plan("account", n.Account, "")
 	case strings.HasPrefix(n.AccessKey, "AKIA"):
@@ -177,15 +179,21 @@ func whyContain(n *ScopeIdentity) string {
 	return why
 }
 
-// regionOf gives the region that most of an identity's calls went to, for a command that needs one.
+// regionOf gives the region that an identity stands in or that most of its calls went to, for a command that needs one.
+// An instance makes no calls, the credentials that it holds do.
 func (s *search) regionOf(n *ScopeIdentity) string {
 	node := s.nodes[n.ID]
-	count := map[string]int{}
-	for _, row := range s.rows(node) {
-		count[s.c.Place(s.c.Row(int(row)).Place).Region]++
+	if node.region != "" {
+		return node.region
 	}
-	if region := node.region; region != "" {
-		return region
+	count := map[string]int{}
+	for _, held := range s.nodes {
+		if held != node && (n.Kind != "instance" || held.work != workload{"instance", lastPart(n.ID)}) {
+			continue
+		}
+		for _, row := range s.rows(held) {
+			count[s.c.Place(s.c.Row(int(row)).Place).Region]++
+		}
 	}
 	best := ""
 	for _, region := range slices.Sorted(maps.Keys(count)) {

@@ -112,3 +112,34 @@ func TestIndicators(t *testing.T) {
 		}
 	}
 }
+
+// An instance is contained once, where the credentials that it holds were used.
+func TestContainmentOfSeededInstance(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, hostRole("ASIAHOSTHOSTHOSTHOS1", 0), "s3:ListBuckets", obj{"awsRegion": "eu-west-1", "sourceIPAddress": "185.220.101.9"})
+	d := s.seeds("instance", host)
+	var got []string
+	for _, c := range d.Contain {
+		if c.Do == "contain-instance" {
+			got = append(got, c.Command)
+		}
+	}
+	if !slices.Equal(got, []string{"cordon plan ec2:" + host + " --region eu-west-1"}) {
+		t.Errorf("contained by %q", got)
+	}
+}
+
+// The root user's access key is named: it outlives the sessions and the password.
+func TestContainmentOfRootKey(t *testing.T) {
+	s := &story{t: t}
+	root := obj{"type": "Root", "principalId": ours, "arn": "arn:aws:iam::" + ours + ":root", "accountId": ours}
+	there := obj{"sourceIPAddress": "185.220.101.9"}
+	s.does(0, root, "signin:ConsoleLogin", there)
+	s.does(9, changed(root, obj{"accessKeyId": "AKIAROOTROOTROOTROO1"}), "s3:ListBuckets", there)
+	d := s.seeds("address", "185.220.101.9")
+	for _, c := range []struct{ do, target string }{{"disable-key", "AKIAROOTROOTROOTROO1"}, {"contain-user", "arn:aws:iam::" + ours + ":root"}} {
+		if got := doing(d, c.do, c.target); got == nil || got.Command != "cordon plan account:"+ours {
+			t.Errorf("%s %s: %+v", c.do, c.target, got)
+		}
+	}
+}

@@ -131,6 +131,9 @@ const maxNotes = 500
 
 // group claims what the credential k did.
 func (s *search) group(k int32, why claim) *node {
+	if s.g.kind(k) == byForward && (why.relation == Derived || why.relation == CreatedIdentity) {
+		why.relation = ForwardAccess // whatever led there, a service made these calls
+	}
 	return s.add(ScopeIdentity{ID: s.g.name(k)}, k, why)
 }
 

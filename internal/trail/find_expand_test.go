@@ -297,6 +297,22 @@ func TestIdentityCenter(t *testing.T) {
 	is(t, d, elses, "")
 }
 
+// A user that the intruder makes in Identity Center is the intruder, and so are the sessions of it.
+func TestCreatedPortalUser(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, aliceLike("alice", alicesKey), "identitystore:CreateUser", obj{"requestParameters": obj{"userName": hidden}, "responseElements": obj{"userId": "u-9"}})
+	portal := func(user, name string) obj {
+		return obj{"type": "IdentityCenterUser", "accountId": ours, "userName": name, "onBehalfOf": obj{"userId": user}}
+	}
+	there := s.does(9, portal("u-9", "ghost"), "sso:Federate", obj{"serviceEventDetails": obj{"role_name": "Admin", "account_id": ours}, "eventType": "AwsServiceEvent"})
+	used := s.does(12, inRole("AWSReservedSSO_Admin_0123456789abcdef", "ghost", "ASIAGHOSTGHOSTGHOST1", 10), "iam:ListUsers", nil)
+	other := s.does(9, portal("u-1", "carol"), "sso:Federate", nil)
+	d := s.seeds("access-key", alicesKey)
+	is(t, d, there, "created-identity certain created-identity")
+	is(t, d, used, "created-identity probable sso-federation")
+	is(t, d, other, "")
+}
+
 // What was taken back and given again is open.
 func TestGivenAgain(t *testing.T) {
 	s := &story{t: t}

@@ -238,6 +238,8 @@ func (s *search) controlled(e *Event, g Grant, from uint32) []int32 {
 			issuer := s.g.one(k).IssuerPrincipal
 			return made != "" && issuer != "" && issuer != made
 		}), from)
+	case g.Kind == "identity-center-user" && g.Rule != "privilege":
+		return s.active(s.g.byPortal(lastPart(g.ID)), from)
 	case g.Rule == "created-identity" && g.Kind == "account":
 		return s.active(slices.Clone(s.ofAccount(accountIn(g.ID))), from)
 	case g.Rule == "login-profile":

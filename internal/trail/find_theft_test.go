@@ -202,3 +202,14 @@ func TestLifeIsAMoment(t *testing.T) {
 		t.Errorf("a chained session lasts an hour at most: %s", n.LiveUntil)
 	}
 }
+
+// What a service did for a workload that the intruder took over is the service's, and no session of the intruder's.
+func TestForwardAccessOfWorkload(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, aliceLike("alice", alicesKey), "lambda:UpdateFunctionCode", obj{"requestParameters": obj{"functionName": "resize"}})
+	role := inRole("resizer", "resize", "ASIARESIZERESIZERES1", 5)
+	s.does(6, role, "secretsmanager:GetSecretValue", obj{"userAgent": "Boto3/1.26 exec-env/AWS_Lambda_python3.9"})
+	opened := s.does(6, changed(role, obj{"accessKeyId": "ASIAFORWARDFORWARDF1", "invokedBy": "secretsmanager.amazonaws.com"}), "kms:Decrypt", obj{"sourceIPAddress": "secretsmanager.amazonaws.com"})
+	d := s.seeds("access-key", alicesKey)
+	is(t, d, opened, "forward-access probable code-control")
+}
