@@ -156,9 +156,16 @@ func (s *search) contain(all actions, n *ScopeIdentity) {
 	all.add(c)
 }
 
-// containHost says what to do about the instance whose credential the intruder has: the next one it gets is as good.
+// containHost says what to do about the workload whose credential the intruder has: the next one it gets is as good.
 func (s *search) containHost(all actions, n *ScopeIdentity) {
-	if home := s.nodes[n.ID]; home.work.kind == "instance" {
+	home := s.nodes[n.ID]
+	switch home.work.kind {
+	case "task", "pod", "function":
+		if len(home.stolen) > 0 {
+			all.add(Containment{Do: "review", Target: home.work.kind + " " + home.work.id, Account: n.Account, Region: s.regionOf(n), Evidence: n.Evidence,
+				Why: "its role's credential is in the intruder's hands, and the next one that it gets may be"})
+		}
+	case "instance":
 		all.add(Containment{Do: "contain-instance", Target: home.work.id, Account: n.Account, Region: s.regionOf(n), Evidence: n.Evidence,
 			Why: "its role's credential is in the intruder's hands", Command: plan("ec2", home.work.id, s.regionOf(n))})
 	}

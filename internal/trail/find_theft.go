@@ -40,6 +40,9 @@ func workloadOf(id *Identity) workload {
 // (docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, AWS_EXECUTION_ENV).
 const onLambda = "exec-env/AWS_Lambda"
 
+// inTask stands in the user agent of an SDK that runs in a task of ECS.
+const inTask = "exec-env/AWS_ECS"
+
 // agents are the user agents of what AWS installs on a host: their calls are the host's own. An intruder can take such a
 // name, which is why these calls are listed all the same, apart.
 var agents = []string{"amazon-ssm-agent", "AmazonCloudWatchAgent", "CWAgent", "Amazon ECS Agent", "amazon-ecs-agent", "codedeploy-agent"}
@@ -88,7 +91,7 @@ func (s *search) work(n *node) {
 	}
 }
 
-// home gives the addresses that a host is known to call from: its agents do, and so did the earlier keys of its session,
+// home gives the addresses that a host is known to call from: its agents do, a task's SDK does, and so did the earlier keys of its session,
 // of which the log has every few hours another.
 func (s *search) home(id *Identity) map[string]bool {
 	home := map[string]bool{}
@@ -100,7 +103,7 @@ func (s *search) home(id *Identity) map[string]bool {
 			if !public(ip) {
 				continue
 			}
-			if s.byAgent(r) {
+			if s.byAgent(r) || strings.Contains(s.c.Client(r.Client).UserAgent, inTask) {
 				home[ip] = true
 			}
 			if keys[ip] == nil {

@@ -213,3 +213,23 @@ func TestForwardAccessOfWorkload(t *testing.T) {
 	d := s.seeds("access-key", alicesKey)
 	is(t, d, opened, "forward-access probable code-control")
 }
+
+// A task's own calls say that an SDK made them within ECS: the same key from elsewhere is stolen, whichever the seed is.
+func TestTheftOfTaskCredential(t *testing.T) {
+	const task = "0123456789abcdef0123456789abcdef"
+	s := &story{t: t}
+	role := inRole("orders", task, "ASIATASKTASKTASKTAS1", 0)
+	own := s.does(5, role, "dynamodb:GetItem", obj{"sourceIPAddress": "198.51.100.10", "userAgent": "aws-sdk-java/2.20 exec-env/AWS_ECS_FARGATE"})
+	thief := s.does(60, role, "dynamodb:Scan", obj{"sourceIPAddress": "185.220.101.9", "userAgent": "aws-cli/2.15"})
+	for _, seed := range [][]string{{"access-key", "ASIATASKTASKTASKTAS1"}, {"address", "185.220.101.9"}} {
+		d := s.seeds(seed...)
+		is(t, d, own, "same-principal possible own-use")
+		is(t, d, thief, "seed certain seed-"+seed[0])
+		if !has(d, "T1552.005") {
+			t.Errorf("%s: the theft has no technique", seed)
+		}
+		if doing(d, "review", "task "+task) == nil {
+			t.Errorf("%s: the task is not on the list: %+v", seed, d.Contain)
+		}
+	}
+}
