@@ -15,11 +15,12 @@ import (
 // line every ten seconds, so that a log of the run stays short. Nothing is shown of what is done within two seconds.
 type bar struct {
 	out   io.Writer
-	live  bool   // a terminal, that takes a carriage return
-	doing string // reading
-	each  string // files
-	n     int    // of them
-	total int64  // bytes as stored; 0: unknown
+	live  bool       // a terminal, that takes a carriage return
+	doing string     // reading
+	each  string     // files
+	n     int        // of them
+	total int64      // bytes as stored; 0: unknown
+	width func() int // the terminal's columns now; 0: unknown
 	began time.Time
 
 	mu    sync.Mutex
@@ -31,7 +32,7 @@ type bar struct {
 func newBar(w io.Writer, doing string, n int, each string, total int64) *bar {
 	f, ok := w.(*os.File)
 	live := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return &bar{out: w, live: live, doing: doing, n: n, each: each, total: total, began: time.Now()}
+	return &bar{out: w, live: live, doing: doing, n: n, each: each, total: total, width: func() int { return columns(w) }, began: time.Now()}
 }
 
 // at is told how much is done; it may be called from many goroutines.
@@ -52,8 +53,21 @@ func (b *bar) at(done int, bytes int64, events int) {
 		fmt.Fprintln(b.out, line)
 		return
 	}
+	// A line that reaches the terminal's edge goes on below it, where the carriage return no longer gets at it.
+	if most := b.width() - 1; most > 0 {
+		line, b.shown = narrow(line, most), min(b.shown, most)
+	}
 	fmt.Fprint(b.out, "\r"+line+strings.Repeat(" ", max(0, b.shown-len(line))))
 	b.shown = len(line)
+}
+
+// narrow makes a line fit into so many columns: first the picture goes, then the end.
+func narrow(line string, most int) string {
+	before, rest, _ := strings.Cut(line, "[")
+	if _, after, ok := strings.Cut(rest, "]"); ok && len(line) > most {
+		line = strings.TrimSpace(before) + after
+	}
+	return line[:min(len(line), most)]
 }
 
 // line is the same width for as long as it can be, in characters that every terminal has.
@@ -73,6 +87,9 @@ func (b *bar) line(done int, bytes int64, events int, spent time.Duration) strin
 func (b *bar) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if most := b.width() - 1; most > 0 {
+		b.shown = min(b.shown, most)
+	}
 	if b.shown > 0 {
 		fmt.Fprint(b.out, "\r"+strings.Repeat(" ", b.shown)+"\r")
 		b.shown = 0
@@ -99,4 +116,17 @@ func thousands(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
+}
+
+// columns is the width of the terminal that w is, 0 where it is none.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0 // no terminal: lines are as long as they are
+	}
+	return n
 }

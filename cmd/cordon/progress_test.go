@@ -62,3 +62,27 @@ func TestBarAtATerminal(t *testing.T) {
 		}
 	})
 }
+
+// TestBarFitsTheTerminal: a line that is broken by a narrow terminal cannot be written over, and would fill the screen.
+func TestBarFitsTheTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, width := range []int{60, 20, 1} {
+			var out bytes.Buffer
+			b := newBar(&out, "reading", 100, "files", 100_000_000)
+			b.live, b.width = true, func() int { return width }
+			for i := range 20 {
+				time.Sleep(time.Second)
+				b.at(i, int64(i)*5_000_000, 1_000_000)
+			}
+			b.end()
+			for _, line := range strings.Split(out.String(), "\r") {
+				if width > 1 && len(line) >= width {
+					t.Errorf("%d columns: %q", width, line)
+				}
+			}
+			if want := "%   15.0 MB of 100.0 MB   1,000,000 events   "; width == 60 && !strings.Contains(out.String(), want) {
+				t.Errorf("how far it is does not show: %q", out.String())
+			}
+		}
+	})
+}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"cordon/internal/action"
 	"cordon/internal/casefile"
@@ -146,20 +144,7 @@ func (a *app) giveScope(ctx context.Context, s scopeAnswer, o scopeFlags) error 
 // showScope prints the answer for people, and says by its error whether something is lacking.
 func (a *app) showScope(s scopeAnswer) error {
 	a.showIngest(s.corpus.Ingest())
-	return errors.Join(scopeText(a.stdout, s.doc, a.width(), time.Now()), incomplete(s.corpus.Ingest()))
-}
-
-// width is the terminal's that stdout is, 0 where it is none.
-func (a *app) width() int {
-	f, ok := a.stdout.(*os.File)
-	if !ok {
-		return 0
-	}
-	n, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0 // no terminal: lines are as long as they are
-	}
-	return n
+	return errors.Join(scopeText(a.stdout, s.doc, columns(a.stdout), time.Now()), incomplete(s.corpus.Ingest()))
 }
 
 // window reads --since and --until; either may be missing.
