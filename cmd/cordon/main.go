@@ -61,9 +61,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return status(err)
 }
 
-// lines escapes an error for the terminal and keeps the line breaks that cordon's own errors are made of.
+// lines escapes an error for the terminal and keeps the line breaks that cordon's own errors are made of. Whoever pressed
+// Ctrl-C reads that it was that.
 func lines(err error) string {
-	parts := strings.Split(err.Error(), "\n")
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	parts := strings.Split(text, "\n")
 	for i, p := range parts {
 		parts[i] = report.Escape(p)
 	}

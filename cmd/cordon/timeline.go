@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -78,23 +79,9 @@ func (a *app) timeline(ctx context.Context, o timelineFlags) error {
 		return err
 	}
 	defer c.Close()
-	var out io.Writer = a.stdout
-	if o.out != "" {
-		f, err := createNew(o.out)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		out = f
-	}
-	rows, err := writeTimeline(ctx, out, c, o)
+	rows, err := a.writeTimeline(ctx, c, o)
 	if err != nil {
 		return err
-	}
-	if f, ok := out.(io.Closer); ok && o.out != "" {
-		if err := f.Close(); err != nil {
-			return fmt.Errorf("write the timeline: %w", err)
-		}
 	}
 	a.showIngest(c.Ingest())
 	a.tell("%s lines", thousands(rows))
@@ -104,7 +91,20 @@ func (a *app) timeline(ctx context.Context, o timelineFlags) error {
 	return incomplete(c.Ingest())
 }
 
-func writeTimeline(ctx context.Context, out io.Writer, c *trail.Corpus, o timelineFlags) (rows int, err error) {
+// writeTimeline writes to stdout, or to the file of --out, which gets its name when it is whole.
+func (a *app) writeTimeline(ctx context.Context, c *trail.Corpus, o timelineFlags) (rows int, err error) {
+	if o.out == "" {
+		return timelineTo(ctx, a.stdout, c, o)
+	}
+	f, err := createDraft(o.out)
+	if err != nil {
+		return 0, err
+	}
+	rows, err = timelineTo(ctx, f, c, o)
+	return rows, keepDraft(o.out, errors.Join(err, f.Close()))
+}
+
+func timelineTo(ctx context.Context, out io.Writer, c *trail.Corpus, o timelineFlags) (rows int, err error) {
 	w, err := trail.NewTimelineWriter(o.format, out)
 	if err != nil {
 		return 0, err
@@ -115,8 +115,10 @@ func writeTimeline(ctx context.Context, out io.Writer, c *trail.Corpus, o timeli
 	return w.Rows, w.Close()
 }
 
-// checkFilter asks an empty log, so that a mistake in a filter does not cost the reading of a long one.
+// checkFilter asks an empty log, so that a mistake in a filter does not cost the reading of a long one. An interrupt is no
+// mistake in a filter.
 func checkFilter(ctx context.Context, f trail.TimelineFilter) error {
+	ctx = context.WithoutCancel(ctx)
 	none, err := trail.Read(ctx, nil, trail.Options{})
 	if err != nil {
 		return err

@@ -164,7 +164,7 @@ type Containment struct {
 	Account  string   `json:"account"`
 	Region   string   `json:"region"`
 	Why      string   `json:"why"`
-	Command  string   `json:"command"` // cordon plan …; "" where cordon has no playbook for it
+	Command  string   `json:"command"` // cordon plan …; "" where there is nothing that cordon could plan for
 	Evidence []string `json:"evidence"`
 }
 

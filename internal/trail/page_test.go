@@ -142,6 +142,8 @@ Read three things before you rely on it:
 `
 
 const scopePageFiles = `
+The files get their names when all of them are whole. What an interrupted run leaves ends in ` + "`.part`" + `: it is no answer, and the next run begins it anew.
+
 The CSV files are for reading in a spreadsheet:
 
 - Nothing in them runs. An apostrophe stands before a cell, or before what follows a semicolon, that begins with ` + "`= + - @`" + `, one of their full-width twins, or an apostrophe. Take one away and the text is as it was.
@@ -149,7 +151,7 @@ The CSV files are for reading in a spreadsheet:
 - A cell that is longer than a spreadsheet takes (32,767 characters) is cut and says so. A sheet that is longer (1,048,576 rows) goes on in the next file.
 - They are UTF-8 without a byte order mark, which would hide the first column's name from every other program. In Excel, open them by Data, From Text/CSV, and take the accounts as text: it drops a zero at the beginning of a number.
 
-The JSON files hold every text exactly. ` + "`file`, `offset` and `sha256`" + ` of a timeline lead back to the record: the offset counts bytes of the decompressed file, and the hash is of the record's bytes as they stand there.
+The JSON files hold every text exactly. ` + "`file`, `offset` and `sha256`" + ` of a timeline lead back to the record: the offset counts bytes of the decompressed file, and the hash is of the record's bytes as they stand there. ` + "`cordon timeline`" + ` leaves empty the hash, which would cost it a second reading, and what only an answer can say (` + "`relation` to `techniques`" + `); the timeline of an answer leaves empty ` + "`principal_type`, `category` and `read_only`" + `.
 
 The pivots count the intruder's events; ` + "`listed_apart`" + ` counts those of the same principal or of a service beside them. In ` + "`graph.json`" + `, identities lead to what was issued to them or made by them, and to the resources whose evidence their events are; resources lead to those outside who were given them.
 `
