@@ -25,7 +25,7 @@ type connection struct {
 func (a *app) reaches(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&a.conn.profile, "profile", "", "AWS profile")
-	f.StringVar(&a.conn.region, "region", "", "AWS region (default: the finding's)")
+	f.StringVar(&a.conn.region, "region", "", "AWS region (default: the finding's, where there is one, else the profile's)")
 	f.StringVar(&a.conn.roleARN, "role-arn", "", "role to assume in the member account")
 	f.StringVar(&a.conn.externalID, "external-id", "", "external id for --role-arn")
 	f.StringVar(&a.conn.endpoint, "endpoint-url", "", "an emulator's address, for tests; the environment's is ignored")

@@ -2,39 +2,19 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"cordon/internal/engine"
 	"cordon/internal/trail"
 )
 
-// harmless are the kinds of problem that cost no event: what is no log at all lies among logs as a rule.
-var harmless = []string{"not-a-log", "not-a-record"}
-
-// lost counts what could not be read and may have held events.
-func lost(in *trail.Ingest) int {
-	n := in.More
-	for _, p := range in.Problems {
-		if !slices.Contains(harmless, p.Kind) {
-			n++
-		}
-	}
-	for _, d := range in.Digest {
-		if d.Status != "verified" && d.Status != "hashes-only" {
-			n++
-		}
-	}
-	return n
-}
-
 // showIngest says what was read. It is no part of the answer, which is the same however the log was cut into files.
 func (a *app) showIngest(in *trail.Ingest) {
-	a.tell("read %s events from %d files (%s)%s", thousands(in.Events), in.Files, size(in.Bytes), besides(in))
+	a.tell("read %s from %s (%s)%s", counted(in.Events, "event", "events"), counted(in.Files, "file", "files"), size(in.Bytes), besides(in))
 	const most = 5
 	shown := 0
 	var foreign skipped
 	for _, p := range in.Problems {
-		if slices.Contains(harmless, p.Kind) {
+		if p.Harmless() {
 			foreign.add(p.File)
 			continue
 		}
@@ -43,7 +23,7 @@ func (a *app) showIngest(in *trail.Ingest) {
 		}
 	}
 	for _, d := range in.Digest {
-		if d.Status == "verified" || d.Status == "hashes-only" {
+		if d.Agrees() {
 			continue
 		}
 		if shown++; shown <= most {
@@ -59,14 +39,15 @@ func (a *app) showIngest(in *trail.Ingest) {
 func besides(in *trail.Ingest) string {
 	text := ""
 	for _, c := range []struct {
-		n    int
-		what string
+		n         int
+		one, many string
 	}{
-		{in.Duplicates, "copies counted once"}, {in.Conflicts, "events under the id of another"}, {in.Foreign, "files that are no CloudTrail log"},
-		{in.Insights, "Insights records"}, {in.Digests, "digest files"},
+		{in.Duplicates, "copy counted once", "copies counted once"}, {in.Conflicts, "event under the id of another", "events under the id of another"},
+		{in.Foreign, "file that is no CloudTrail log", "files that are no CloudTrail log"}, {in.Insights, "Insights record", "Insights records"},
+		{in.Digests, "digest file", "digest files"},
 	} {
 		if c.n > 0 {
-			text += fmt.Sprintf(", %s %s", thousands(c.n), c.what)
+			text += ", " + counted(c.n, c.one, c.many)
 		}
 	}
 	return text
@@ -74,12 +55,12 @@ func besides(in *trail.Ingest) string {
 
 // incomplete is the error of an answer that may lack something.
 func incomplete(in *trail.Ingest) error {
-	n := lost(in)
+	n := in.Lost()
 	switch {
 	case n == 0 && in.Events == 0 && in.Foreign > 0:
 		return fmt.Errorf("%w: there is no CloudTrail event in what was given, so that nothing can be said", engine.ErrPartly)
 	case n == 0:
 		return nil
 	}
-	return fmt.Errorf("%w: %d things could not be read or looked up, and the answer may lack what is in them", engine.ErrPartly, n)
+	return fmt.Errorf("%w: %s could not be read or looked up, and the answer may lack what is there", engine.ErrPartly, counted(n, "thing", "things"))
 }

@@ -81,7 +81,7 @@ func (a *app) folderLogs(name string) ([]trail.File, error) {
 		return nil, fmt.Errorf("list the logs in %s: %w", name, err)
 	}
 	links.tell(a, "links are not followed: name what they lead to with a --logs of its own")
-	odd.tell(a, "are neither files nor folders and were not opened")
+	odd.tell(a, "neither a file nor a folder: not opened")
 	return files, nil
 }
 

@@ -54,7 +54,7 @@ func TestLogsInABucket(t *testing.T) {
 	if got := eventIDs(answer.doc); !slices.Equal(got, []string{"e0", "e1", "e2", "e3", "e4"}) {
 		t.Errorf("found %v", got)
 	}
-	if n := lost(answer.corpus.Ingest()); n != 0 {
+	if n := answer.corpus.Ingest().Lost(); n != 0 {
 		t.Errorf("%d things could not be read: %v", n, answer.corpus.Ingest().Problems)
 	}
 }
@@ -109,7 +109,7 @@ func TestBrokenBodyIsTakenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, n := len(eventIDs(answer.doc)), lost(answer.corpus.Ingest()); got != 5 || n != 0 {
+	if got, n := len(eventIDs(answer.doc)), answer.corpus.Ingest().Lost(); got != 5 || n != 0 {
 		t.Errorf("found %d events, %d things could not be read: %v", got, n, answer.corpus.Ingest().Problems)
 	}
 }

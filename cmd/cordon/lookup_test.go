@@ -103,7 +103,7 @@ func TestLookupFollowsKeys(t *testing.T) {
 		if got := eventIDs(answer.doc); !slices.Equal(got, []string{"e1", "e2", "e3"}) {
 			t.Errorf("found %v", got)
 		}
-		if n := lost(answer.corpus.Ingest()); n != 0 {
+		if n := answer.corpus.Ingest().Lost(); n != 0 {
 			t.Errorf("%d things could not be read: %v", n, answer.corpus.Ingest().Problems)
 		}
 		notes := strings.Join(answer.doc.Summary.Notes, "\n")

@@ -118,6 +118,14 @@ func thousands(n int) string {
 	return s
 }
 
+// counted is a number with the word for what is counted.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
 // columns is the width of the terminal that w is, 0 where it is none.
 func columns(w io.Writer) int {
 	f, ok := w.(*os.File)

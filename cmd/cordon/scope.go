@@ -70,7 +70,7 @@ EXIT STATUS
 	}
 	f := c.Flags()
 	f.StringArrayVar(&o.seeds, "seed", nil, "where the question starts; may be repeated")
-	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339, or a date: its beginning, UTC)")
+	f.StringVar(&o.since, "since", "", "look at nothing before this time (RFC 3339; without a zone, or a date's beginning: UTC)")
 	f.StringVar(&o.until, "until", "", "look at nothing after this time")
 	f.StringVar(&o.out, "out", "", "write the timeline, pivots, graph, indicators and layer into this folder")
 	f.BoolVar(&o.schema, "schema", false, "print the JSON Schema of -o json and stop")
@@ -105,8 +105,8 @@ func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, n
 		return scopeAnswer{}, err
 	}
 	answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, notes...)
-	if n := lost(answer.corpus.Ingest()); n > 0 {
-		answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, "not everything could be read, so that this may lack something: see what is said of the ingest")
+	if n := answer.corpus.Ingest().Lost(); n > 0 {
+		answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, "not everything could be read, so that this may lack something: stderr, ingest.json of --out and a case's evidence name what")
 	}
 	return answer, nil
 }
@@ -161,12 +161,12 @@ func window(since, until string) (from, to time.Time, err error) {
 	return from, to, nil
 }
 
-// parseTime reads a point in time: RFC 3339, or a date, which is its beginning in UTC.
+// parseTime reads a point in time: RFC 3339, a time as cordon shows it, which is UTC, or a date, which is its beginning.
 func parseTime(flag, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateOnly} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), nil
 		}

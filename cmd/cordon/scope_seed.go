@@ -88,7 +88,7 @@ func parseAddress(s string) (trail.Seed, bool) {
 // seeds reads every --seed. What is no spelling of a seed is a file with findings, if there is one.
 func (a *app) seeds(args []string) (seeds []trail.Seed, notes []string, err error) {
 	for _, arg := range args {
-		if s, ok := parseSeed(arg); ok {
+		if s, ok := parseSeed(strings.TrimSpace(arg)); ok { // pasted with what stood around it
 			seeds = append(seeds, s)
 			continue
 		}

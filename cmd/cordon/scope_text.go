@@ -107,7 +107,7 @@ func (v *scopeView) prose(s string) { v.line("  - ", "        ", tidy(s, shownPr
 // more says how many items of a list are not shown.
 func (v *scopeView) more(total, shown int) {
 	if total > shown {
-		v.item("… and %d more (see -o json or --out)", total-shown)
+		v.item("… and %s more (see -o json or --out)", thousands(total-shown))
 	}
 }
 
@@ -122,21 +122,21 @@ func (v *scopeView) summary() {
 	case s.Corpus == 0:
 		v.fact("found", "no event at all was read: nothing can be said")
 	case s.Events == 0:
-		v.fact("found", words("no event of the intruder in this log of %d events. That is not proof of none: see what is unknown", s.Corpus))
+		v.fact("found", words("no event of the intruder in this log of %s. That is not proof of none: see what is unknown", eventCount(s.Corpus)))
 	default:
-		v.fact("found", words("%s of the intruder, of %d in the log: %d succeeded, %d denied, %d failed", eventCount(s.Events), s.Corpus, s.Outcomes["success"], s.Outcomes["denied"], s.Outcomes["error"]))
+		v.fact("found", words("%s of the intruder, of %s in the log: %s succeeded, %s denied, %s failed", eventCount(s.Events), thousands(s.Corpus), thousands(s.Outcomes["success"]), thousands(s.Outcomes["denied"]), thousands(s.Outcomes["error"])))
 		v.fact("when", words("%s UTC, as all times here", span(s.FirstSeen, s.LastSeen)))
 		v.fact("accounts", few(s.Accounts, 6))
 		v.fact("regions", few(s.Regions, 12))
 	}
 	if s.Possible > 0 {
-		v.fact("possible", words("%d more events of the same users and roles, listed apart: they may be their owners' own", s.Possible))
+		v.fact("possible", words("%s of the same users and roles, listed apart: they may be their owners' own", counted(s.Possible, "more event", "more events")))
 	}
 	if s.Unread > 0 {
-		v.fact("unread", words("%d records could not be read: what they say is unknown", s.Unread))
+		v.fact("unread", words("%s could not be read: what is said there is unknown", counted(s.Unread, "record", "records")))
 	}
 	if s.Own > 0 {
-		v.fact("left out", words("%d events: cordon's own calls", s.Own))
+		v.fact("left out", words("%s: cordon's own calls", eventCount(s.Own)))
 	}
 	if len(s.Notes) == 0 {
 		return
@@ -188,13 +188,17 @@ func (v *scopeView) contain() {
 		return
 	}
 	v.head("DO FIRST")
+	var byHand []string
 	for i, c := range v.d.Contain[:min(len(v.d.Contain), shownLines)] {
+		if c.Command != "" && !plannable(c.Command) {
+			byHand = append(byHand, fmt.Sprint(i+1))
+		}
 		v.line(fmt.Sprintf("  %2d  ", i+1), "        ", words("%s  %s%s  ", c.Do, c.Target, within(c.Account, c.Region))+tidy(c.Why, shownProse))
 		v.command(c.Command)
 	}
 	v.more(len(v.d.Contain), shownLines)
-	if slices.ContainsFunc(v.d.Contain, func(c trail.Containment) bool { return c.Command != "" && !plannable(c.Command) }) {
-		v.line("        ", "        ", "where cordon plan answers that this version has no playbook for it, do it by hand")
+	if len(byHand) > 0 {
+		v.prose("by hand: " + strings.Join(byHand, ", ") + ". This version has no playbook there: cordon plan ends with exit 5 and touches nothing")
 	}
 }
 

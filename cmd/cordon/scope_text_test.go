@@ -176,7 +176,7 @@ func TestScopeTextTree(t *testing.T) {
 		add(fmt.Sprint("many", i), "orphan")
 	}
 	text = scopeShown(t, d, 80)
-	if n := strings.Count(text, "\n"); n > 4*shownNodes || !strings.Contains(text, fmt.Sprintf("… and %d more", len(d.Identities)-shownNodes)) {
+	if n := strings.Count(text, "\n"); n > 4*shownNodes || !strings.Contains(text, "… and "+thousands(len(d.Identities)-shownNodes)+" more") {
 		t.Errorf("%d lines for %d identities", n, len(d.Identities))
 	}
 }

@@ -118,12 +118,7 @@ func whatDid(n *trail.ScopeIdentity) string {
 	return words("%s%s  %s", eventCount(n.Events), denied, span(n.FirstSeen, n.LastSeen))
 }
 
-func eventCount(n int) string {
-	if n == 1 {
-		return "1 event"
-	}
-	return fmt.Sprintf("%d events", n)
-}
+func eventCount(n int) string { return counted(n, "event", "events") }
 
 // life says whether a credential can still be used. Of one that is over or unknown it says so only where the log does.
 func (v *scopeView) life(n *trail.ScopeIdentity) string {

@@ -35,6 +35,9 @@ EXIT STATUS
   0 all was read · 1 error · 2 usage · 3 something could not be read: the timeline may lack it`,
 		Args: exact(0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if a.json() {
+				return fmt.Errorf("%w: a timeline is no single document: --format jsonl writes it as JSON lines", errUsage)
+			}
 			if !slices.Contains(trail.TimelineFormats[:], o.format) {
 				return fmt.Errorf("%w: --format takes %s, not %q", errUsage, formats, o.format)
 			}
@@ -45,7 +48,7 @@ EXIT STATUS
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.since, "since", "", "nothing before this time (RFC 3339, or a date: its beginning, UTC)")
+	f.StringVar(&o.since, "since", "", "nothing before this time (RFC 3339; without a zone, or a date's beginning: UTC)")
 	f.StringVar(&o.until, "until", "", "nothing after this time")
 	f.StringArrayVar(&o.filter.Names, "name", nil, "event name: AssumeRole, Delete*")
 	f.StringArrayVar(&o.filter.Sources, "source", nil, "service: iam, or iam.amazonaws.com")
@@ -84,7 +87,7 @@ func (a *app) timeline(ctx context.Context, o timelineFlags) error {
 		return err
 	}
 	a.showIngest(c.Ingest())
-	a.tell("%s lines", thousands(rows))
+	a.tell("%s in the timeline", counted(rows, "event", "events"))
 	if o.format == "csv" && rows >= trail.MaxSheetRows {
 		a.tell("a spreadsheet shows the first %s of them: narrow the timeline, or take --format jsonl", thousands(trail.MaxSheetRows-1))
 	}

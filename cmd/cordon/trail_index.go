@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,10 +78,18 @@ func (a *app) makeIndex(ctx context.Context, s source, dir string) error {
 	if a.json() {
 		err = a.document(map[string]any{"index": dir, "events": c.Len(), "ingest": c.Ingest()})
 	} else {
-		a.say("%s: %s events. cordon scope --index %s --seed SEED", dir, thousands(c.Len()), dir)
+		a.say("%s: %s. cordon scope --index %s --seed SEED", dir, counted(c.Len(), "event", "events"), quoted(dir))
 	}
 	if err != nil {
 		return err
 	}
 	return incomplete(c.Ingest())
+}
+
+// quoted is a name as a shell takes it for one word.
+func quoted(name string) string {
+	if strings.Trim(name, pasteable) == "" && !strings.ContainsAny(name, " '") {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }

@@ -45,6 +45,28 @@ type Ingest struct {
 	Digest     []DigestResult `json:"digest_chains,omitempty"`
 }
 
+// Harmless tells a problem that cost no event: what is no log at all lies among logs as a rule.
+func (p Problem) Harmless() bool { return p.Kind == "not-a-log" || p.Kind == "not-a-record" }
+
+// Lost counts what could not be read and may have held events, and the digests that do not agree with their logs.
+func (in *Ingest) Lost() int {
+	n := in.More
+	for _, p := range in.Problems {
+		if !p.Harmless() {
+			n++
+		}
+	}
+	for _, d := range in.Digest {
+		if !d.Agrees() {
+			n++
+		}
+	}
+	return n
+}
+
+// Agrees says that nothing speaks against the digest.
+func (d DigestResult) Agrees() bool { return d.Status == "verified" || d.Status == "hashes-only" }
+
 // MaxProblems bounds the list of problems: a corpus of rubbish must not fill the memory.
 const MaxProblems = 10_000
 
