@@ -69,6 +69,9 @@ func (r Report) reached() section {
 	if m.Events == 0 {
 		s.say("No event of the intruder is in this log. What was not logged is not in it: see what the log cannot tell.")
 	}
+	if len(x.Contain) > 0 {
+		s.say("Under what to do: where cordon has no playbook yet, the command ends with exit 5 and touches nothing. Do that by hand.")
+	}
 	s.Tables = append(s.Tables, x.tables()...)
 	return s
 }
@@ -80,7 +83,10 @@ func (x *Scope) logWords() string {
 	}
 	if in := x.Ingest; in != nil {
 		words = fmt.Sprintf("files: %d; bytes: %d; records: %d, of which further copies: %d", in.Files, in.Bytes, in.Records, in.Duplicates)
-		if n := len(in.Problems) + in.More; n > 0 {
+		if in.Foreign > 0 {
+			words += fmt.Sprintf("; files that are no CloudTrail log: %d", in.Foreign)
+		}
+		if n := in.Lost(); n > 0 {
 			words += fmt.Sprintf("; problems of reading, listed in the evidence: %d", n)
 		}
 	}
@@ -164,7 +170,7 @@ func (r Report) unlogged() section {
 		if h.AtMost {
 			unknown = "at most "
 		}
-		return []text{exact(place(h.Account, h.Region)), exact(h.Category), plain(strconv.Itoa(h.Logged)), plain(strconv.Itoa(h.Gap)), plain(unknown + strconv.Itoa(h.Unknown))}
+		return []text{exact(place(h.Account, h.Region)), plain(strings.Replace(h.Category, ":", " of ", 1)), plain(strconv.Itoa(h.Logged)), plain(strconv.Itoa(h.Gap)), plain(unknown + strconv.Itoa(h.Unknown))}
 	})
 	if len(c.Cells) == 0 {
 		s.say("No hour is covered: the log has no event in the window that was asked for.")

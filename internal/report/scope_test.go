@@ -153,3 +153,29 @@ func TestLongScopesAreCut(t *testing.T) {
 		t.Errorf("report.json has %d identities", len(r.Scope.Identities))
 	}
 }
+
+// What is no log is no failure to read one, a service's name is no link, and a command that this version has no playbook
+// for is not shown as if it had.
+func TestScopeIsSaidInPlainWords(t *testing.T) {
+	x := &Scope{Ingest: &trail.Ingest{Files: 3, Foreign: 1, Problems: []trail.Problem{{File: "README.txt", Kind: "not-a-log"}}}}
+	if got, want := x.logWords(), "files: 3; bytes: 0; records: 0, of which further copies: 0; files that are no CloudTrail log: 1"; got != want {
+		t.Errorf("the log is said to be %q, not %q", got, want)
+	}
+	x.Ingest.Problems = append(x.Ingest.Problems, trail.Problem{File: "cut.gz", Kind: "truncated"})
+	if got := x.logWords(); !strings.Contains(got, "problems of reading, listed in the evidence: 1") {
+		t.Errorf("the log is said to be %q", got)
+	}
+	d := scopeAnswer("")
+	d.Coverage.Cells[0].Category = "Data:s3"
+	s := wholeStory(t)
+	s.scope(d)
+	md := string(s.report().Markdown())
+	for _, want := range []string{"Data of s3", "where cordon has no playbook yet, the command ends with exit 5"} {
+		if !strings.Contains(md, want) {
+			t.Errorf("the report does not say %q", want)
+		}
+	}
+	if strings.Contains(md, "Data[:]s3") {
+		t.Error("a service's name is written as if it were a link")
+	}
+}
