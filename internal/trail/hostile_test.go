@@ -185,6 +185,8 @@ func TestOddRecords(t *testing.T) {
 		{"a longer address than any", with(`"203.0.113.9"`, `"`+strings.Repeat("9", 100_000)+`"`), false, "bad-record"},
 		{"booleans as text", with(`"requestParameters":null`, `"readOnly":"true","requestParameters":null`), true, ""},
 		{"an id that is none", with(`"eventID":"x"`, `"eventID":""`), true, ""},
+		{"an id with a line break", with(`"eventID":"x"`, `"eventID":"x\ny"`), true, ""},
+		{"an id with a line break, as long as any", with(`"eventID":"x"`, `"eventID":"6e882b9d-2af8-4c67-b91f-aeac6a0e5e7\n"`), true, ""},
 		{"no id", with(`"eventID":"x"`, `"eventID":null`), true, ""},
 		{"an escape that is none", with(`"cli"`, `"\x"`), false, "bad-record"},
 		{"a bare word", with(`"requestParameters":null`, `"requestParameters":nul`), true, "unread"},

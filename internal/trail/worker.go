@@ -143,9 +143,11 @@ func (w *worker) fast(offset int64, raw []byte) error {
 			return err
 		}
 	}
-	if len(f[mID]) != 36 && !clean(f[mID]) || len(f[mShared]) > 0 && !clean(f[mShared]) {
+	var isUUID bool
+	if r.id, isUUID = uuid(f[mID]); !isUUID && !clean(f[mID]) || len(f[mShared]) > 0 && !clean(f[mShared]) {
 		return errOdd
 	}
+	r.Flags |= oddIDFlag(isUUID)
 	return w.add(&r, f[mID], f[mShared], keys, about{who.value, client.text, kind.text}, raw)
 }
 
@@ -309,6 +311,13 @@ func (w *worker) outcome(f *facts, r *rec) error {
 	return nil
 }
 
+func oddIDFlag(isUUID bool) uint16 {
+	if isUUID {
+		return 0
+	}
+	return flagOddID
+}
+
 func outcomeFlag(o Outcome) uint16 {
 	switch o {
 	case Denied:
@@ -363,6 +372,9 @@ func (w *worker) strict(offset int64, raw []byte) error {
 	if e.Omitted {
 		r.Flags |= FlagOmitted
 	}
+	var isUUID bool
+	r.id, isUUID = uuid([]byte(e.ID))
+	r.Flags |= oddIDFlag(isUUID)
 	var keys []string
 	if e.Outcome == Success {
 		keys = keysIn(e.Response)
@@ -376,23 +388,18 @@ type about struct {
 	ip, name string
 }
 
-// add stores r and what belongs to it.
+// add stores r and what belongs to it. An error is one of writing the index.
 func (w *worker) add(r *rec, id, shared []byte, keys []string, a about, raw []byte) error {
 	if w.chunk == nil || w.chunk.n == chunkRows {
 		w.chunk, w.number = w.store.fresh(w.opts.Raw != nil)
 		w.current.chunks = append(w.current.chunks, w.number)
 	}
 	n := w.number<<chunkBits | uint32(w.chunk.n)
-	if len(id) == 0 {
-		id = []byte(unnamed(raw))
-	}
-	var ok bool
-	if r.id, ok = uuid(id); !ok {
-		if !clean(id) {
-			return errOdd
+	if r.Flags&flagOddID != 0 {
+		if len(id) == 0 {
+			id = []byte(unnamed(raw))
 		}
 		r.id = oddID(id)
-		r.Flags |= flagOddID
 		w.current.odd = append(w.current.odd, mark{n, w.t.texts.add(id)})
 	}
 	if len(shared) > 0 {
