@@ -228,6 +228,17 @@ func TestOddRecords(t *testing.T) {
 	}
 }
 
+// An envelope among records that cannot be read is kept, as it is where all are envelopes.
+func TestOddEnvelopeIsKept(t *testing.T) {
+	const twice = `{"EventId":"x","EventId":"y","CloudTrailEvent":"{}"}`
+	for _, text := range []string{recordOf("a") + "\n" + twice + "\n", twice + "\n" + `{"CloudTrailEvent":` + quoted(recordOf("a")) + "}\n"} {
+		c := corpusOf(t, fileOf("f", text))
+		if kept := c.Unread(); c.Len() != 1 || len(c.Ingest().Problems) != 1 || len(kept) != 1 || string(kept[0].Bytes) != twice {
+			t.Errorf("%d events, %v, kept %v", c.Len(), c.Ingest().Problems, kept)
+		}
+	}
+}
+
 // A file of nothing but faults costs a bounded list of lines, and says how many more there are.
 func TestManyFaults(t *testing.T) {
 	bad := strings.Replace(recordOf("x"), `"eventID"`, `"eventID":"y","eventID"`, 1) + "\n"
@@ -237,7 +248,7 @@ func TestManyFaults(t *testing.T) {
 	for _, u := range c.Unread() {
 		kept += len(u.Bytes)
 	}
-	if c.Len() != 0 || len(in.Problems) > MaxProblems || len(c.Unread()) > MaxProblems || kept > maxUnread || kept == 0 {
+	if c.Len() != 0 || len(in.Problems) > MaxProblems || len(in.Problems)+in.More != 50_000 || len(c.Unread()) > MaxProblems || kept > maxUnread || kept == 0 {
 		t.Errorf("%d events, %d problems, %d kept of %d bytes", c.Len(), len(in.Problems), len(c.Unread()), kept)
 	}
 	c = corpusOf(t, streamed("f", 0, func() io.Reader {
@@ -245,6 +256,16 @@ func TestManyFaults(t *testing.T) {
 	}))
 	if in := c.Ingest(); c.Len() != 1 || len(in.Problems) != maxForeignRun+2 || !strings.Contains(fmt.Sprint(in.Problems), "49979 more of this kind") {
 		t.Errorf("%d events, %v", c.Len(), in.Problems)
+	}
+}
+
+// What is said of a fault is short, whatever the names in it.
+func TestLongFault(t *testing.T) {
+	name := strings.Repeat("n", 1<<20)
+	bad := strings.Replace(recordOf("x"), `"requestParameters":null`, `"EVENTID":1,"requestParameters":{"`+name+`":1,"`+name+`":2}`, 1)
+	c := corpusOf(t, fileOf("f", bad))
+	if in := c.Ingest(); len(in.Problems) != 1 || len(in.Problems[0].Detail) > 2*maxDetail || len(c.Unread()) != 1 || len(c.Unread()[0].Why) > 2*maxDetail {
+		t.Errorf("%d problems, %d unread", len(in.Problems), len(c.Unread()))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -97,6 +98,7 @@ type one struct {
 	unread  []Unread
 	updates []*Event
 	problem []Problem
+	more    int // problems beyond those
 	digests []*digestFile
 }
 
@@ -105,13 +107,25 @@ func (r *reading) worker() *worker {
 	return &worker{reading: r, in: newInput(), seed: seed, lately: lately{seed: seed}}
 }
 
-// maxProblemsOf bounds what is said of one file.
-const maxProblemsOf = 1000
+// What is said of one file is bounded in lines and bytes: a decoder's error may repeat a name of megabytes.
+const (
+	maxProblemsOf = 1000
+	maxDetail     = 1 << 10
+)
+
+func shortened(s string) string {
+	if len(s) <= maxDetail {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxDetail], "") + "…"
+}
 
 func (o *one) trouble(offset int64, kind, detail string) {
-	if len(o.problem) < maxProblemsOf {
-		o.problem = append(o.problem, Problem{File: o.name, Offset: offset, Kind: kind, Detail: detail})
+	if len(o.problem) >= maxProblemsOf {
+		o.more++
+		return
 	}
+	o.problem = append(o.problem, Problem{File: o.name, Offset: offset, Kind: kind, Detail: shortened(detail)})
 }
 
 // refuse notes a record that nobody can read, and keeps its bytes.
@@ -128,7 +142,7 @@ func (o *one) keep(offset int64, why string, raw []byte) {
 	if len(o.unread) >= MaxProblems {
 		return
 	}
-	o.unread = append(o.unread, Unread{File: o.name, Offset: offset, Why: why, Bytes: bytes.Clone(raw[:min(len(raw), maxUnreadOf)])})
+	o.unread = append(o.unread, Unread{File: o.name, Offset: offset, Why: shortened(why), Bytes: bytes.Clone(raw[:min(len(raw), maxUnreadOf)])})
 }
 
 // file reads one file: the common shapes fast, and whatever is not quite that from its start by the walker.
@@ -230,7 +244,6 @@ func (w *worker) walkFile() (string, error) {
 	defer closer.Close()
 	w.direct[w.current.file] = false
 	s := w.sink()
-	s.unread = w.current.keep
 	if w.in.plain != w.in.buffer {
 		s.stored = func() int64 { return w.in.stored.n }
 	}
@@ -239,7 +252,7 @@ func (w *worker) walkFile() (string, error) {
 }
 
 func (w *worker) sink() *sink {
-	return &sink{record: w.take, problem: w.current.trouble, digest: func(offset int64, raw []byte) {
+	return &sink{record: w.take, problem: w.current.trouble, unread: w.current.keep, digest: func(offset int64, raw []byte) {
 		d, err := parseDigest(int(w.current.file), raw)
 		if err != nil {
 			w.current.trouble(offset, "bad-digest", err.Error())
@@ -272,6 +285,7 @@ func (w *worker) finish(shape string) {
 		}
 		t.Shapes[shape]++
 	}
+	t.More += o.more
 	for _, p := range o.problem {
 		if len(t.Problems) >= MaxProblems {
 			t.More++
