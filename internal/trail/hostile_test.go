@@ -187,6 +187,7 @@ func TestOddRecords(t *testing.T) {
 		{"an id that is none", with(`"eventID":"x"`, `"eventID":""`), true, ""},
 		{"an id with a line break", with(`"eventID":"x"`, `"eventID":"x\ny"`), true, ""},
 		{"an id with a line break, as long as any", with(`"eventID":"x"`, `"eventID":"6e882b9d-2af8-4c67-b91f-aeac6a0e5e7\n"`), true, ""},
+		{"no name", with(`"eventName":"ListBuckets"`, `"eventName":{}`), false, "bad-record"},
 		{"no id", with(`"eventID":"x"`, `"eventID":null`), true, ""},
 		{"an escape that is none", with(`"cli"`, `"\x"`), false, "bad-record"},
 		{"a bare word", with(`"requestParameters":null`, `"requestParameters":nul`), true, "unread"},

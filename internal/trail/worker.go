@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -338,6 +339,8 @@ func (w *worker) code(s string) uint32 {
 	return n
 }
 
+var errNoName = errors.New("a record without an eventName, which Insights records alone have none of")
+
 // strict puts a record into the store that the fast reader left.
 func (w *worker) strict(offset int64, raw []byte) error {
 	w.current.strict++
@@ -349,8 +352,13 @@ func (w *worker) strict(offset int64, raw []byte) error {
 		w.current.refuse(offset, err, raw)
 		return nil
 	}
-	if e.Name == "" {
+	switch {
+	case e.Name != "":
+	case e.Category == Insight, e.Type == "AwsCloudTrailInsight":
 		w.current.insight++
+		return nil
+	default:
+		w.current.refuse(offset, errNoName, raw)
 		return nil
 	}
 	if e.updated() {
