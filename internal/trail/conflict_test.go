@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -44,6 +45,22 @@ func TestConflictingCopies(t *testing.T) {
 	}
 	if bytes.Count(want, []byte(`"event_id"`)) < len(w.of) {
 		t.Error("a copy hides an event of the intruder")
+	}
+}
+
+// A record that says nothing of who called is a copy of the one that does, however long it is, and never the one kept.
+func TestCopyWithoutCallerHidesNobody(t *testing.T) {
+	whole, other := recordOf("a"), strings.Replace(recordOf("a"), "AKIA1", "AKIA2", 1)
+	bare := strings.Replace(whole, `{"type":"IAMUser","accessKeyId":"AKIA1"}`, `{"type":"`+strings.Repeat("x", 500)+`"}`, 1)
+	for _, log := range [][]string{{whole, bare, other}, {bare, whole, other}, {other, bare, bare, whole}} {
+		c := corpusOf(t, fileOf("f", strings.Join(log, "\n")))
+		if in := c.Ingest(); c.Len() != 2 || in.Conflicts != 1 || in.Duplicates != len(log)-2 {
+			t.Errorf("%d events, %d conflicts, %d copies", c.Len(), in.Conflicts, in.Duplicates)
+			continue
+		}
+		if a, b := c.Identity(c.Row(0).Identity).AccessKey, c.Identity(c.Row(1).Identity).AccessKey; a != "AKIA1" || b != "AKIA2" {
+			t.Errorf("the callers are %q and %q", a, b)
+		}
 	}
 }
 

@@ -197,9 +197,10 @@ func (s *store) part(t *tables, high byte) (o ordering) {
 			n++
 		}
 		first := len(o.kept)
-		o.kept = append(o.kept, keys[0].rec)
-		if n > 1 {
-			s.ofOneID(t, keys[1:n], first, &o)
+		if n == 1 {
+			o.kept = append(o.kept, keys[0].rec)
+		} else {
+			s.ofOneID(t, keys[:n], &o)
 		}
 		for i := first; i < len(o.kept); i++ {
 			if n == 1 && keys[0].issued || n > 1 && s.rec(o.kept[i]).Flags&flagIssued != 0 {
@@ -211,10 +212,13 @@ func (s *store) part(t *tables, high byte) (o ordering) {
 	return o
 }
 
-// ofOneID adds to o the further recs of one id, the first of which is kept already: those that are no copies, then in
-// an order that their bytes have no part in, since those change with who writes them.
-func (s *store) ofOneID(t *tables, keys []sortKey, first int, o *ordering) {
-	for _, k := range keys {
+// ofOneID adds to o the recs of one id that are no copies, in an order that their bytes have no part in, since those
+// change with who writes them.
+func (s *store) ofOneID(t *tables, keys []sortKey, o *ordering) {
+	first := len(o.kept)
+	s.fullestFirst(t, keys)
+	o.kept = append(o.kept, keys[0].rec)
+	for _, k := range keys[1:] {
 		r := s.rec(k.rec)
 		if slices.ContainsFunc(o.kept[max(first, len(o.kept)-maxClash):], func(other uint32) bool { return t.sameEvent(s.rec(other), r) }) {
 			o.copies++
@@ -224,6 +228,27 @@ func (s *store) ofOneID(t *tables, keys []sortKey, first int, o *ordering) {
 		o.kept = append(o.kept, k.rec)
 	}
 	slices.SortStableFunc(o.kept[first:], func(a, b uint32) int { return t.compare(s.rec(a), s.rec(b)) })
+}
+
+// fullestFirst puts, of recs of one id and time, those first that say most of who called. A record that says nothing of
+// it passes for a copy of any, and else would hide the caller by being longer.
+func (s *store) fullestFirst(t *tables, keys []sortKey) {
+	of := s.rec(keys[0].rec).Identity
+	if !slices.ContainsFunc(keys, func(k sortKey) bool { return s.rec(k.rec).Identity != of }) {
+		return
+	}
+	said := make(map[uint32]int, len(keys))
+	for _, k := range keys {
+		id := t.identity(s.rec(k.rec).Identity)
+		for _, text := range [...]string{id.AccessKey, id.ARN, id.PrincipalID} {
+			if text != "" {
+				said[k.rec]++
+			}
+		}
+	}
+	slices.SortStableFunc(keys, func(a, b sortKey) int {
+		return cmp.Or(cmp.Compare(s.rec(a.rec).Time, s.rec(b.rec).Time), cmp.Compare(said[b.rec], said[a.rec]))
+	})
 }
 
 // compare orders events of one id by what they say.
