@@ -2,6 +2,7 @@ package trail
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -16,49 +17,62 @@ func (e *Event) updated() bool {
 	return e.Addendum == updatedData && e.Original != "" && e.Original != e.ID
 }
 
+// A revision is what matters of an event that stands in place of another.
+type revision struct {
+	id, original string
+	time         uint32
+}
+
 // superseded gives, for the id of each event that another stands in place of, the id of the one that stands in the end.
-// updates are the events that say so, in any order; at most one, the last by time and then by id, stands for an event.
-// What would lead in a circle stands for nothing, so that no event is lost to a record that lies.
-func superseded(updates []*Event) map[string]string {
-	last := map[string]*Event{}
-	for _, e := range updates {
-		if !e.updated() {
-			continue
-		}
-		if old := last[e.Original]; old == nil || cmp.Or(old.Time.Compare(e.Time), cmp.Compare(old.ID, e.ID)) < 0 {
-			last[e.Original] = e
-		}
+// updates are in any order; at most one, the last by time and then by id, stands for an event. What would lead in a
+// circle stands for nothing, so that no event is lost to a record that lies.
+func superseded(updates []revision) map[string]string {
+	updates = slices.SortedFunc(slices.Values(updates), func(a, b revision) int {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.id, b.id), cmp.Compare(a.original, b.original))
+	})
+	last := map[string]revision{}
+	for _, u := range updates {
+		last[u.original] = u
 	}
-	out := map[string]string{}
-	for id := range last {
-		stands, steps := id, 0
-		for ; last[stands] != nil && steps <= len(last); steps++ {
-			stands = last[stands].ID
+	ends := map[string]string{} // "" while it is followed, and for what leads in a circle
+	for at := range last {
+		var path []string
+		for {
+			if end, seen := ends[at]; seen {
+				at = end
+				break
+			}
+			next, more := last[at]
+			if !more {
+				break
+			}
+			ends[at], path = "", append(path, at)
+			at = next.id
 		}
-		if steps <= len(last) {
-			out[id] = stands
+		for _, id := range path {
+			ends[id] = at
 		}
 	}
 	// Of several updates of one event the earlier give way too.
-	for _, e := range updates {
-		if !e.updated() || last[e.Original].ID == e.ID || out[e.ID] != "" || out[e.Original] == "" || out[e.Original] == e.ID {
-			continue
+	for _, u := range updates {
+		if end := ends[u.original]; u.id != last[u.original].id && ends[u.id] == "" && end != u.id {
+			ends[u.id] = end
 		}
-		out[e.ID] = out[e.Original]
 	}
-	return out
+	maps.DeleteFunc(ends, func(_, end string) bool { return end == "" })
+	return ends
 }
 
 // dropUpdated takes out the events in whose place others stand, and says how many. The other must be of the same call
 // and caller: else a record that lies could hide one.
-func (c *Corpus) dropUpdated(updates []*Event) int {
+func (c *Corpus) dropUpdated(updates []revision) int {
 	if len(updates) == 0 {
 		return 0
 	}
-	updates = slices.DeleteFunc(updates, func(e *Event) bool {
-		old, had := c.Numbered(e.Original)
-		instead, have := c.Numbered(e.ID)
-		return !had || !have || !c.sameCall(old, instead)
+	updates = slices.DeleteFunc(updates, func(u revision) bool {
+		old, had := c.Numbered(u.original)
+		instead, have := c.Numbered(u.id)
+		return !had || !have || !c.repeats(instead, old)
 	})
 	gone := map[uint32]bool{}
 	for id := range superseded(updates) {
@@ -70,10 +84,12 @@ func (c *Corpus) dropUpdated(updates []*Event) int {
 	return len(gone)
 }
 
-func (c *Corpus) sameCall(i, j int) bool {
+// repeats says that event i tells of the call of event j, and all that j says of who made it.
+func (c *Corpus) repeats(i, j int) bool {
 	a, b := c.Row(i), c.Row(j)
 	x, y := c.Identity(a.Identity), c.Identity(b.Identity)
-	return c.Kind(a.Kind).Name == c.Kind(b.Kind).Name && alike(x.AccessKey, y.AccessKey) && alike(x.ARN, y.ARN) && alike(x.PrincipalID, y.PrincipalID)
+	keeps := func(now, before string) bool { return before == "" || now == before }
+	return c.Kind(a.Kind).Name == c.Kind(b.Kind).Name && keeps(x.AccessKey, y.AccessKey) && keeps(x.ARN, y.ARN) && keeps(x.PrincipalID, y.PrincipalID)
 }
 
 // numbersOfIssued gives the numbers of the recs that handed out a key.

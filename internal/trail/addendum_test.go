@@ -4,9 +4,9 @@ import (
 	"context"
 	"maps"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // What an addendum says is in the event, and what it is not in does not say so.
@@ -27,20 +27,48 @@ func TestAddendum(t *testing.T) {
 }
 
 func TestSuperseded(t *testing.T) {
-	update := func(id, original string, second int64) *Event {
-		return &Event{ID: id, Original: original, Addendum: updatedData, Time: time.Unix(second, 0)}
-	}
-	updates := []*Event{
-		update("b", "a", 1), update("c", "b", 2), // one after another
-		update("y", "x", 1), update("z", "x", 1), update("w", "x", 0), // three of one
-		update("q", "p", 1), update("p", "q", 1), // in a circle
-		update("s", "s", 1), {ID: "u", Original: "v", Addendum: "DELIVERY_DELAY"}, {ID: "t"}, // none
+	updates := []revision{
+		{"b", "a", 1}, {"c", "b", 2}, // one after another
+		{"y", "x", 1}, {"z", "x", 1}, {"w", "x", 0}, // three of one
+		{"q", "p", 1}, {"p", "q", 1}, {"p", "o", 1}, // in a circle, and into it
 	}
 	want := map[string]string{"a": "c", "b": "c", "x": "z", "y": "z", "w": "z"}
 	for range 50 {
 		rand.Shuffle(len(updates), func(i, j int) { updates[i], updates[j] = updates[j], updates[i] })
 		if got := superseded(updates); !maps.Equal(got, want) {
 			t.Fatalf("%v, not %v", got, want)
+		}
+	}
+}
+
+// A long chain of updates takes no longer than as many apart: the time that following each from its start would take,
+// nobody waits for.
+func TestSupersededChain(t *testing.T) {
+	const n = 200_000
+	updates := make([]revision, n)
+	for i := range updates {
+		updates[i] = revision{strconv.Itoa(i + 1), strconv.Itoa(i), 1}
+	}
+	got := superseded(updates)
+	if len(got) != n || got["0"] != strconv.Itoa(n) || got[strconv.Itoa(n-1)] != strconv.Itoa(n) {
+		t.Errorf("%d, the first %q", len(got), got["0"])
+	}
+}
+
+// What is no update, and what would take the room of many for one, stands for nothing.
+func TestUpdateRefused(t *testing.T) {
+	with := func(addendum string) string {
+		return strings.Replace(recordOf("b"), `"eventType"`, `"addendum":{`+addendum+`},"eventType"`, 1)
+	}
+	of := func(original string) string { return `"reason":"UPDATED_DATA","originalEventID":"` + original + `"` }
+	for record, want := range map[string]int{
+		with(of("a")): 1, with(of("b")): 2, with(`"reason":"DELIVERY_DELAY","originalEventID":"a"`): 2, with(`"reason":"UPDATED_DATA"`): 2,
+		strings.Replace(with(of("a")), `"accessKeyId":"AKIA1"`, `"x":1`, 1): 2, // it says less of who called
+		with(of(strings.Repeat("a", maxText+1))):                            1, // refused, so that a remains
+	} {
+		c := corpusOf(t, fileOf("f", recordOf("a")+"\n"+record))
+		if c.Len() != want {
+			t.Errorf("%d events, not %d, with %.600s", c.Len(), want, record)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func unnamed(raw []byte) string {
 
 // checkEvent refuses a value that no record has and that would be kept for every event.
 func checkEvent(e *Event) error {
-	for _, s := range []string{e.ID, e.RawName, e.Source, e.Region, e.Type, e.SourceIP, e.UserAgent, e.Code, e.SharedID, e.Recipient} {
+	for _, s := range []string{e.ID, e.RawName, e.Source, e.Region, e.Type, e.SourceIP, e.UserAgent, e.Code, e.SharedID, e.Recipient, e.Original} {
 		if len(s) > maxText {
 			return errText
 		}

@@ -78,7 +78,7 @@ type reading struct {
 	full     atomic.Bool                     // there is no more room
 	followed atomic.Pointer[map[string]bool] // keys handed out by what is kept; replaced, never changed
 	digests  []*digestFile
-	updates  []*Event // that stand in place of others: id, time and addendum alone
+	updates  []revision
 }
 
 // one is what came of one file. Where the file has to be read again another way it is thrown away.
@@ -96,7 +96,7 @@ type one struct {
 	odd     []mark
 	kept    map[uint32][]byte
 	unread  []Unread
-	updates []*Event
+	updates []revision
 	problem []Problem
 	more    int // problems beyond those
 	digests []*digestFile

@@ -362,7 +362,7 @@ func (w *worker) strict(offset int64, raw []byte) error {
 		return nil
 	}
 	if e.updated() {
-		w.current.updates = append(w.current.updates, &Event{ID: e.ID, Time: e.Time, Addendum: e.Addendum, Original: e.Original})
+		w.current.updates = append(w.current.updates, revision{e.ID, e.Original, seconds(e.Time, 0)})
 	}
 	if e.Time.IsZero() { // it happened, and nobody knows when: better listed first than not at all
 		w.current.trouble(offset, "bad-time", fmt.Sprintf("event %s has no time that can be read", printable(e.ID)))
