@@ -185,7 +185,7 @@ func (s *again) straight() {
 		}
 		n, err := f.scan(s.in.left(), nil)
 		if errors.Is(err, errMore) {
-			if s.in.more(maxWindow) {
+			if s.in.double() {
 				continue
 			}
 			return

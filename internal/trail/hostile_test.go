@@ -3,6 +3,7 @@ package trail
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -115,6 +116,43 @@ func TestBombs(t *testing.T) {
 			last := in.Problems[max(0, len(in.Problems)-1):]
 			if c.Len() != 1 || len(last) == 0 || len(in.Problems) > 2 || last[0].Kind != "too-large" || last[0].Offset > size*3/4 || taken > 512<<20 {
 				t.Errorf("%s, %s: %d bytes, %d MiB taken, %d events, %v", name, pack, len(data), taken>>20, c.Len(), in.Problems)
+			}
+		}
+	}
+}
+
+// White space without end is left by the fast reader too, and a bomb with a record before it is not unpacked to its end
+// when that record is read again.
+func TestBombIsLeftEachTime(t *testing.T) {
+	const size = 256 << 20
+	for name, head := range map[string]string{"fast": recordOf("a"), "in an envelope": `{"CloudTrailEvent":` + quoted(recordOf("a")) + "}"} {
+		data := packedAs(t, "zstd", &repeated{head: head, text: strings.Repeat(" ", 1<<20), n: size >> 20})
+		in := newInput()
+		closer, err := in.open(fileOf("f", string(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = split(in, &facts{}, nil, func(int64, []byte, bool) error { return nil })
+		closer.Close()
+		if !errors.Is(err, errShape) || in.at() > 4<<20 {
+			t.Errorf("%s: %v at %d", name, err, in.at())
+		}
+		c := corpusOf(t, fileOf("f", string(data)))
+		a := again{c: c, in: in, rows: []int{0}, out: make([][]byte, 1), wanted: []int{0}}
+		if err := a.file(0); err != nil || a.out[0] == nil || in.at() > size/2 {
+			t.Errorf("%s: read again to %d: %v", name, in.at(), err)
+		}
+	}
+}
+
+// What is too large is so in every shape.
+func TestTooLargeInEveryShape(t *testing.T) {
+	for size, want := range map[int]int{maxShapeRecord: 2, maxShapeRecord + 1: 1} {
+		large := recordOf("x")
+		large = strings.Replace(large, `"requestParameters":null`, `"requestParameters":"`+strings.Repeat("x", size-len(large)+2)+`"`, 1)
+		for _, text := range []string{large + "\n" + recordOf("a"), `{"events":[` + large + "," + recordOf("a") + "]}"} {
+			if c := corpusOf(t, fileOf("f", text)); len(large) != size || c.Len() != want {
+				t.Errorf("%d bytes, %.9s: %d events, %v", len(large), text, c.Len(), c.Ingest().Problems)
 			}
 		}
 	}

@@ -137,6 +137,15 @@ func (in *input) more(limit int) bool {
 	return false
 }
 
+// double reads on until twice as much is at hand, since to scan all again for each little more takes a large object's
+// square. False: there is no more.
+func (in *input) double() bool {
+	had := len(in.left())
+	for len(in.left()) < max(1, 2*had) && in.more(maxWindow) {
+	}
+	return len(in.left()) > had
+}
+
 // left is what is read and not yet taken.
 func (in *input) left() []byte { return in.window[in.start:in.end] }
 
@@ -157,6 +166,9 @@ func (in *input) rest() io.Reader {
 
 // walk reads what is open whatever its shape.
 func (in *input) walk(s *sink) error {
+	if in.plain != in.buffer {
+		s.stored = func() int64 { return in.stored.n }
+	}
 	switch {
 	case in.column && in.whole != nil && in.file.Size > 0:
 		in.stored.n = in.file.Size

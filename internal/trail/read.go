@@ -244,9 +244,6 @@ func (w *worker) walkFile() (string, error) {
 	defer closer.Close()
 	w.direct[w.current.file] = false
 	s := w.sink()
-	if w.in.plain != w.in.buffer {
-		s.stored = func() int64 { return w.in.stored.n }
-	}
 	err = w.in.walk(s)
 	return s.shape, err
 }

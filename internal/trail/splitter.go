@@ -70,12 +70,18 @@ func (in *input) bom() {
 	}
 }
 
-// look gives the next byte that is not space, without taking it. False: there is none.
+// maxSpace is more white space than stands between any two records: the walker knows when to stop.
+const maxSpace = 1 << 20
+
+// look gives the next byte that is not space, without taking it. False: there is none, or nothing but space for long.
 func (in *input) look() (byte, bool) {
-	for {
+	for from := in.at(); ; {
 		in.start = skipSpace(in.window[:in.end], in.start)
 		if in.start < in.end {
 			return in.window[in.start], true
+		}
+		if in.failed == nil && in.at()-from > maxSpace {
+			in.failed = errShape
 		}
 		if !in.more(maxWindow) {
 			return 0, false
@@ -123,17 +129,14 @@ func (in *input) object(f *facts, l *lately, take func(int64, []byte, bool) erro
 		n, err := f.scan(in.left(), l)
 		switch {
 		case errors.Is(err, errMore):
-			had := len(in.left())
-			for len(in.left()) < 2*had && in.more(maxWindow) { // scanning all again for each little more takes a large object's square
-			}
-			if len(in.left()) > had {
+			if in.double() {
 				continue
 			}
 			if in.failed == nil || errors.Is(in.failed, io.EOF) {
 				return errShape // too large, or torn: the walker says which, and where
 			}
 			return in.failed
-		case err != nil && (n == 0 || !errors.Is(err, errOdd)):
+		case err != nil && (n == 0 || !errors.Is(err, errOdd)), n > maxShapeRecord:
 			return errShape
 		}
 		at := in.at()
