@@ -21,6 +21,7 @@ import (
 // Read reads files into a corpus. An error is one of ctx or of writing the index; what cannot be read is a Problem.
 func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
 	r := &reading{files: files, opts: opts, t: &tables{}, direct: make([]bool, len(files))}
+	r.room.Store(int64(cmp.Or(opts.KeepSize, defaultKeep)))
 	r.t.texts.add(nil) // "" is text 0
 	r.noCode, r.manyCodes = r.t.codes.add(nil), r.t.codes.add([]byte("(one of too many error codes)"))
 	workers := opts.Workers
@@ -74,8 +75,7 @@ type reading struct {
 	unread   []Unread
 	lost     int // bytes of unread
 	kept     map[uint32][]byte
-	room     int                             // bytes that may still be kept
-	full     atomic.Bool                     // there is no more room
+	room     atomic.Int64                    // bytes that may still be kept; below zero once there was no more
 	followed atomic.Pointer[map[string]bool] // keys handed out by what is kept; replaced, never changed
 	digests  []*digestFile
 	updates  []revision
@@ -187,6 +187,9 @@ func (w *worker) begin(n uint32) {
 
 // takeBack marks the recs of the current file as dead.
 func (w *worker) takeBack() {
+	for _, raw := range w.current.kept {
+		w.room.Add(int64(len(raw)))
+	}
 	for _, c := range w.current.chunks {
 		chunk := w.store.chunk(c)
 		from := 0
@@ -299,7 +302,10 @@ func (w *worker) finish(shape string) {
 		w.lost += len(u.Bytes)
 		w.unread = append(w.unread, u)
 	}
-	w.keepAll(o.kept)
+	if w.kept == nil {
+		w.kept = map[uint32][]byte{}
+	}
+	maps.Copy(w.kept, o.kept)
 	w.progress(w.in.stored.n, o.records)
 }
 
@@ -315,7 +321,7 @@ const defaultKeep = 20 << 20
 // wanted says that a record is likely asked for once all is read: because of what Options.Keep says, or because its
 // key was handed out by a record that is. What is kept changes the time that an answer takes, never the answer.
 func (r *reading) wanted(a about) bool {
-	if r.opts.Keep == nil || r.full.Load() {
+	if r.opts.Keep == nil || r.room.Load() <= 0 {
 		return false
 	}
 	if keys := r.followed.Load(); keys != nil && (*keys)[a.who.AccessKey] {
@@ -346,26 +352,13 @@ func (r *reading) follow(keys []string) {
 }
 
 func (w *worker) keep(n uint32, raw []byte) {
+	if w.room.Add(-int64(len(raw))) < 0 {
+		return
+	}
 	if w.current.kept == nil {
 		w.current.kept = map[uint32][]byte{}
 	}
 	w.current.kept[n] = bytes.Clone(raw)
-}
-
-func (r *reading) keepAll(kept map[uint32][]byte) {
-	if len(kept) == 0 || r.full.Load() {
-		return
-	}
-	if r.kept == nil {
-		r.kept, r.room = map[uint32][]byte{}, cmp.Or(r.opts.KeepSize, defaultKeep)
-	}
-	for n, raw := range kept {
-		if r.room -= len(raw); r.room < 0 {
-			r.full.Store(true)
-			return
-		}
-		r.kept[n] = raw
-	}
 }
 
 // corpus puts together what was read.

@@ -60,3 +60,20 @@ func TestReadShapes(t *testing.T) {
 		t.Errorf("%d events, %+v", c.Len(), in)
 	}
 }
+
+// What is kept at hand of one file is bounded while it is read, not only once it is.
+func TestKeptWithinOneFile(t *testing.T) {
+	record := recordOf("a") + "\n"
+	n := (64 << 20) / len(record)
+	file := streamed("f", 0, func() io.Reader { return &repeated{text: record, n: n} })
+	keep := func(*Identity, string, string) bool { return true }
+	taken := allocated(func() {
+		c, err := Read(context.Background(), []File{file}, Options{Keep: keep, KeepSize: 1 << 20})
+		if err != nil || c.Len() != 1 || c.Ingest().Records != n {
+			t.Errorf("%v: %d events", err, c.Len())
+		}
+	})
+	if taken > 48<<20 {
+		t.Errorf("%d MiB taken of 64 read", taken>>20)
+	}
+}
