@@ -78,10 +78,14 @@ func (c *Corpus) event(row int, raw []byte) *Event {
 	why := "the record was not found again where it was read"
 	if raw != nil {
 		e, err := readEvent(raw)
-		if err == nil {
+		switch {
+		case err != nil:
+			why = err.Error()
+		case e.ID == c.ID(row):
 			return e
+		default: // its length and sum are right, which whoever writes a log can see to
+			why = "another record was found where it was read"
 		}
-		why = err.Error()
 	}
 	r := c.Row(row)
 	k, p, client := c.Kind(r.Kind), c.Place(r.Place), c.Client(r.Client)

@@ -77,3 +77,11 @@ func TestKeptWithinOneFile(t *testing.T) {
 		t.Errorf("%d MiB taken of 64 read", taken>>20)
 	}
 }
+
+// A record of another id that lies where one was, of its length and sum, is not taken for it.
+func TestAnotherRecordIsNotTheEvent(t *testing.T) {
+	c := corpusOf(t, fileOf("f", recordOf("a")))
+	if e := c.event(0, []byte(recordOf("b"))); e.ID != "a" || e.Unread == "" {
+		t.Errorf("%s, unread: %q", e.ID, e.Unread)
+	}
+}
