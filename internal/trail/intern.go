@@ -51,10 +51,12 @@ func (t *interned) addAll(texts []*string, numbers []uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, s := range texts {
-		if *s != "" {
-			numbers[i] = t.put(bytesOf(*s))
-			*s = t.text(numbers[i])
+		if *s == "" {
+			*s = "" // else it points into what it was read from still, and keeps all of that
+			continue
 		}
+		numbers[i] = t.put(bytesOf(*s))
+		*s = t.text(numbers[i])
 	}
 }
 

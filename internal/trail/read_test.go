@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"unsafe"
 )
 
 const data = "../../../shared/data/cloudtrail"
@@ -83,5 +84,18 @@ func TestAnotherRecordIsNotTheEvent(t *testing.T) {
 	c := corpusOf(t, fileOf("f", recordOf("a")))
 	if e := c.event(0, []byte(recordOf("b"))); e.ID != "a" || e.Unread == "" {
 		t.Errorf("%s, unread: %q", e.ID, e.Unread)
+	}
+}
+
+// A text that is stored points at nothing else, or what a record was read from would be kept with it.
+func TestEmptyTextKeepsNothing(t *testing.T) {
+	raw := []byte(`{"type":"IAMUser","userName":"","accessKeyId":""}`)
+	var id Identity
+	if err := scanIdentity(raw, &id); err != nil {
+		t.Fatal(err)
+	}
+	(&tables{}).addIdentity(&id)
+	if unsafe.StringData(id.UserName) != nil || unsafe.StringData(id.AccessKey) != nil {
+		t.Error("an empty text points into the record")
 	}
 }
