@@ -99,3 +99,17 @@ func TestEmptyTextKeepsNothing(t *testing.T) {
 		t.Error("an empty text points into the record")
 	}
 }
+
+// Zero bytes within values make no two kinds of call one.
+func TestKindsWithZeros(t *testing.T) {
+	record := func(id, name, source, more string) string {
+		return `{"eventID":"` + id + `","eventTime":"2024-01-01T00:00:00Z","eventName":"` + name + `","eventSource":"` + source + `",` + more + `}`
+	}
+	a := record("a", "A", "B", `"eventType":"C","eventCategory":"D\u0000E","managementEvent":"F","readOnly":"G"`)
+	b := record("b", `A\u0000B`, "C", `"eventType":"D","eventCategory":"E","managementEvent":"F","readOnly":"G"`)
+	c := corpusOf(t, fileOf("f", a+"\n"+b))
+	i, _ := c.Numbered("b")
+	if k := c.Kind(c.Row(i).Kind); k.Name != "A\x00B" || k.Source != "C" {
+		t.Errorf("%+v", k)
+	}
+}

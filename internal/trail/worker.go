@@ -250,15 +250,18 @@ func (id *Identity) tooLong() bool {
 
 func (w *worker) kind(f *facts) (seenText, error) {
 	w.key = w.key[:0]
-	for _, m := range [...]int{mName, mSource, mType, mCategory, mManagement, mReadOnly} {
+	members := [...]int{mName, mSource, mType, mCategory, mManagement, mReadOnly}
+	for _, m := range members {
 		w.key = append(append(w.key, f[m]...), 0)
 	}
 	key := maphash.Bytes(w.seed, w.key)
 	if n, ok := w.kinds.get(key); ok {
 		return n, nil
 	}
-	if !clean(f[mName]) || !clean(f[mSource]) || !clean(f[mType]) {
-		return seenText{}, errOdd
+	for _, m := range members {
+		if !clean(f[m]) { // a zero byte within would make two records one key
+			return seenText{}, errOdd
+		}
 	}
 	name, source := plainName(string(f[mName])), string(f[mSource])
 	k := Kind{Name: name, Source: source, Type: string(f[mType]), ReadOnly: string(f[mReadOnly]) == "true",
