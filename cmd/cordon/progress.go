@@ -72,6 +72,9 @@ func narrow(line string, most int) string {
 
 // line is the same width for as long as it can be, in characters that every terminal has.
 func (b *bar) line(done int, bytes int64, events int, spent time.Duration) string {
+	if b.n == 0 {
+		return fmt.Sprintf("%s  %v so far", b.doing, spent.Round(time.Second))
+	}
 	if b.total <= 0 || bytes <= 0 {
 		return fmt.Sprintf("%s  %d of %d %s   %s events", b.doing, done, b.n, b.each, thousands(events))
 	}
@@ -81,6 +84,30 @@ func (b *bar) line(done int, bytes int64, events int, spent time.Duration) strin
 	left := time.Duration(float64(spent) * (1 - part) / part).Round(time.Second)
 	return fmt.Sprintf("%s  [%s%s] %3.0f%%   %s of %s   %s events   %v left", b.doing,
 		strings.Repeat("#", full), strings.Repeat(".", width-full), 100*part, size(bytes), size(b.total), thousands(events), left)
+}
+
+// during shows on w that something is being done of which nobody can tell how much is left, for as long as it is.
+func during(w io.Writer, doing string, do func() error) error {
+	b := newBar(w, doing, 0, "", 0)
+	done, gone := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		beat := time.NewTicker(200 * time.Millisecond)
+		defer beat.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-beat.C:
+				b.at(0, 0, 0)
+			}
+		}
+	}()
+	err := do()
+	close(done)
+	<-gone
+	b.end()
+	return err
 }
 
 // end clears the line.

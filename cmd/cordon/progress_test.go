@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,6 +84,23 @@ func TestBarFitsTheTerminal(t *testing.T) {
 			if want := "%   15.0 MB of 100.0 MB   1,000,000 events   "; width == 60 && !strings.Contains(out.String(), want) {
 				t.Errorf("how far it is does not show: %q", out.String())
 			}
+		}
+	})
+}
+
+// TestDuring: what takes long says that it is being done, and what does not says nothing.
+func TestDuring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		wrong := errors.New("wrong")
+		if err := during(&out, "following", func() error { time.Sleep(time.Second); return wrong }); err != wrong || out.Len() != 0 {
+			t.Errorf("%v, %q", err, out.String())
+		}
+		if err := during(&out, "following", func() error { time.Sleep(15 * time.Second); return nil }); err != nil {
+			t.Error(err)
+		}
+		if got, want := out.String(), "following  2s so far\nfollowing  12s so far\n"; got != want {
+			t.Errorf("in 15 seconds %q, not %q", got, want)
 		}
 	})
 }

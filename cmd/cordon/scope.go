@@ -11,6 +11,7 @@ import (
 
 	"cordon/internal/action"
 	"cordon/internal/casefile"
+	"cordon/internal/escape"
 	"cordon/internal/trail"
 )
 
@@ -120,17 +121,19 @@ func (a *app) find(ctx context.Context, s source, q trail.Question) (scopeAnswer
 	if err != nil {
 		return scopeAnswer{}, err
 	}
-	doc, err := trail.Find(ctx, c, q)
-	if err != nil {
-		return scopeAnswer{}, err
-	}
-	return scopeAnswer{doc: doc, corpus: c}, nil
+	answer := scopeAnswer{corpus: c}
+	err = during(a.stderr, "following what the seeds did", func() (err error) {
+		answer.doc, err = trail.Find(ctx, c, q)
+		return err
+	})
+	return answer, err
 }
 
 // giveScope prints the answer, writes what --out asks for, and says by its error whether something is lacking.
 func (a *app) giveScope(ctx context.Context, s scopeAnswer, o scopeFlags) error {
 	if o.out != "" {
-		if err := saveScope(ctx, s, o.out); err != nil {
+		err := during(a.stderr, "writing "+escape.Text(o.out), func() error { return saveScope(ctx, s, o.out) })
+		if err != nil {
 			return err
 		}
 	}

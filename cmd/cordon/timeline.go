@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"cordon/internal/escape"
 	"cordon/internal/trail"
 )
 
@@ -103,7 +104,10 @@ func (a *app) writeTimeline(ctx context.Context, c *trail.Corpus, o timelineFlag
 	if err != nil {
 		return 0, err
 	}
-	rows, err = timelineTo(ctx, f, c, o)
+	err = during(a.stderr, "writing "+escape.Text(o.out), func() (err error) {
+		rows, err = timelineTo(ctx, f, c, o)
+		return err
+	})
 	return rows, keepDraft(o.out, errors.Join(err, f.Close()))
 }
 
