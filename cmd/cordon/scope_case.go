@@ -154,10 +154,14 @@ func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Pro
 		{Name: report.ScopeName, Source: report.ScopeSource, Data: answer.Bytes()},
 		{Name: report.IngestName, Source: report.ScopeSource, Data: ingest.Bytes()},
 	}
-	if err := e.Keep(ctx, s.calls, items...); err != nil {
+	var path string
+	err = during(a.stderr, "keeping the answer in the case", func() error {
+		if err := e.Keep(ctx, s.calls, items...); err != nil {
+			return err
+		}
+		path, err = a.saveReport(ctx, kase, "")
 		return err
-	}
-	path, err := a.saveReport(ctx, kase, "")
+	})
 	if err != nil {
 		return err
 	}
