@@ -120,7 +120,7 @@ func (c *Corpus) records(ctx context.Context, rows []int) ([][]byte, error) {
 			in := inputs.Get().(*input)
 			defer inputs.Put(in)
 			s := &again{c: c, in: in, rows: rows, out: out, wanted: list}
-			if err := s.file(file); err != nil {
+			if err := s.file(ctx, file); err != nil {
 				return fmt.Errorf("read %s again: %w", c.files[file].Name, err)
 			}
 			return nil
@@ -139,9 +139,9 @@ type again struct {
 	sum    summer
 }
 
-func (s *again) file(n uint32) error {
+func (s *again) file(ctx context.Context, n uint32) error {
 	slices.SortFunc(s.wanted, func(a, b int) int { return cmp.Compare(s.rec(a).where(), s.rec(b).where()) })
-	r, err := s.in.open(s.c.files[n])
+	r, err := s.in.open(ctx, s.c.files[n])
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestBombIsLeftEachTime(t *testing.T) {
 	for name, head := range map[string]string{"fast": recordOf("a"), "in an envelope": `{"CloudTrailEvent":` + quoted(recordOf("a")) + "}"} {
 		data := packedAs(t, "zstd", &repeated{head: head, text: strings.Repeat(" ", 1<<20), n: size >> 20})
 		in := newInput()
-		closer, err := in.open(fileOf("f", string(data)))
+		closer, err := in.open(context.Background(), fileOf("f", string(data)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestBombIsLeftEachTime(t *testing.T) {
 		}
 		c := corpusOf(t, fileOf("f", string(data)))
 		a := again{c: c, in: in, rows: []int{0}, out: make([][]byte, 1), wanted: []int{0}}
-		if err := a.file(0); err != nil || a.out[0] == nil || in.at() > size/2 {
+		if err := a.file(context.Background(), 0); err != nil || a.out[0] == nil || in.at() > size/2 {
 			t.Errorf("%s: read again to %d: %v", name, in.at(), err)
 		}
 	}

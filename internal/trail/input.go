@@ -3,6 +3,7 @@ package trail
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,10 +32,14 @@ type input struct {
 
 type counted struct {
 	io.Reader
-	n int64
+	ctx context.Context // of the reading of one file: a large one must not go on after it
+	n   int64
 }
 
 func (c *counted) Read(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := c.Reader.Read(b)
 	c.n += int64(n)
 	return n, err
@@ -51,20 +56,20 @@ func newInput() *input {
 
 // open begins a file: gzip (several members after one another), zstd, or as it is. The closer is to be closed, unless
 // there is an error.
-func (in *input) open(f File) (io.Closer, error) {
+func (in *input) open(ctx context.Context, f File) (io.Closer, error) {
 	r, err := f.Open()
 	if err != nil {
 		in.start, in.end, in.base, in.stored.n = 0, 0, 0, 0
 		return nil, err
 	}
-	if err := in.begin(f, r); err != nil {
+	if err := in.begin(ctx, f, r); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-func (in *input) begin(f File, r io.Reader) error {
-	*in.stored = counted{Reader: r}
+func (in *input) begin(ctx context.Context, f File, r io.Reader) error {
+	*in.stored = counted{Reader: r, ctx: ctx}
 	in.buffer.Reset(in.stored)
 	in.start, in.end, in.base, in.failed = 0, 0, 0, nil
 	in.file = f

@@ -39,7 +39,7 @@ func Read(ctx context.Context, files []File, opts Options) (*Corpus, error) {
 				if i >= len(files) {
 					return w.end()
 				}
-				if err := w.file(uint32(i)); err != nil {
+				if err := w.file(ctx, uint32(i)); err != nil {
 					return fmt.Errorf("read %s: %w", files[i].Name, err)
 				}
 			}
@@ -146,13 +146,13 @@ func (o *one) keep(offset int64, why string, raw []byte) {
 }
 
 // file reads one file: the common shapes fast, and whatever is not quite that from its start by the walker.
-func (w *worker) file(n uint32) error {
+func (w *worker) file(ctx context.Context, n uint32) error {
 	w.begin(n)
-	shape, err := w.fastFile()
+	shape, err := w.fastFile(ctx)
 	if errors.Is(err, errShape) {
 		w.takeBack()
 		w.begin(n)
-		shape, err = w.walkFile()
+		shape, err = w.walkFile(ctx)
 	}
 	var failed *writeError
 	if errors.As(err, &failed) {
@@ -203,8 +203,8 @@ func (w *worker) takeBack() {
 }
 
 // fastFile reads the current file where it has a common shape.
-func (w *worker) fastFile() (string, error) {
-	closer, err := w.in.open(w.files[w.current.file])
+func (w *worker) fastFile(ctx context.Context) (string, error) {
+	closer, err := w.in.open(ctx, w.files[w.current.file])
 	if err != nil {
 		return "", err
 	}
@@ -239,8 +239,8 @@ func (w *worker) fastFile() (string, error) {
 }
 
 // walkFile reads the current file whatever its shape.
-func (w *worker) walkFile() (string, error) {
-	closer, err := w.in.open(w.files[w.current.file])
+func (w *worker) walkFile(ctx context.Context) (string, error) {
+	closer, err := w.in.open(ctx, w.files[w.current.file])
 	if err != nil {
 		return "", err
 	}

@@ -3,6 +3,7 @@ package trail
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -76,6 +77,27 @@ func TestKeptWithinOneFile(t *testing.T) {
 	})
 	if taken > 48<<20 {
 		t.Errorf("%d MiB taken of 64 read", taken>>20)
+	}
+}
+
+// Reading ends with its context, however much of a file is left.
+func TestReadEndsWithinAFile(t *testing.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	line, read := []byte(recordOf("a")+"\n"), 0
+	file := streamed("f", 0, func() io.Reader {
+		return readerFunc(func(b []byte) (int, error) {
+			if read += len(line); read > 1<<20 {
+				stop()
+			}
+			if read > 16<<20 {
+				return 0, io.EOF
+			}
+			return copy(b, line), nil
+		})
+	})
+	if _, err := Read(ctx, []File{file}, Options{}); !errors.Is(err, context.Canceled) || read > 2<<20 {
+		t.Errorf("%v after %d bytes", err, read)
 	}
 }
 

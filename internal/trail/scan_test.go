@@ -2,6 +2,7 @@ package trail
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -72,7 +73,7 @@ func TestScanIsStrict(t *testing.T) {
 	for _, pattern := range []string{"stratus/*.json", "labelled/*.jsonl", "shapes/*"} {
 		for _, f := range shared(t, pattern) {
 			in := newInput()
-			r, err := in.open(f)
+			r, err := in.open(context.Background(), f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -141,7 +142,7 @@ func FuzzSplit(f *testing.F) {
 			}}
 		}
 		in := newInput()
-		if err := in.begin(File{}, bytes.NewReader(data)); err != nil {
+		if err := in.begin(context.Background(), File{}, bytes.NewReader(data)); err != nil {
 			return
 		}
 		s, facts := keep(&fast), facts{}
