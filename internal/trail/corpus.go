@@ -73,7 +73,7 @@ const MaxProblems = 10_000
 // A DigestResult is what was found on one digest file's chain.
 type DigestResult struct {
 	File   string `json:"file"`
-	Status string `json:"status"` // verified, hashes-only (no public key at hand), mismatch, missing-log, gap
+	Status string `json:"status"` // verified, hashes-only (no public key at hand), mismatch, missing-log, gap, unopened (once more, to check it)
 	Detail string `json:"detail,omitempty"`
 }
 

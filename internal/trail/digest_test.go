@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -106,7 +107,12 @@ func (a *archive) verify(t *testing.T, keys []PublicKey) []DigestResult {
 	var digests []*digestFile
 	for i, name := range a.names {
 		data := a.files[name]
-		files = append(files, File{Name: "/evidence/" + name, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }})
+		files = append(files, File{Name: "/evidence/" + name, Open: func() (io.ReadCloser, error) {
+			if data == nil {
+				return nil, errors.New("denied")
+			}
+			return io.NopCloser(bytes.NewReader(data)), nil
+		}})
 		in, done, err := unpacked(bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
@@ -172,6 +178,7 @@ func TestDigests(t *testing.T) {
 		{"a log changed", change("ListBuckets", "GetBuckets", logFileName(1, 0)), "verified mismatch verified hashes-only", "not as it was delivered"},
 		{"a log gone", func(a *archive) { a.drop(logFileName(2, 1)) }, "verified verified missing-log hashes-only", "1 of 2 log files"},
 		{"a log cut", func(a *archive) { n := logFileName(1, 1); a.files[n] = a.files[n][:30] }, "verified mismatch verified hashes-only", "unexpected EOF"},
+		{"a log that opens no more", func(a *archive) { a.files[logFileName(1, 1)] = nil }, "verified unopened verified hashes-only", "open it again: denied"},
 		{"a digest changed", change("111122223333_CloudTrail_eu-west-1_20240101T0105Z_0", "other", digestName(1)), "verified mismatch verified hashes-only", "another hash"},
 		{"the newest digest changed", change(`"fp"`, `"gq"`, digestName(3)), "verified verified verified hashes-only", ""},
 		{"a digest gone", func(a *archive) { a.drop(digestName(1)) }, "hashes-only gap hashes-only", "not here: 111122223333_CloudTrail-Digest_eu-west-1_main_eu-west-1_20240101T010000Z.json"},

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -25,6 +26,7 @@ const (
 	digestMismatch = "mismatch"    // a hash or a signature is wrong: the file was changed
 	digestGap      = "gap"         // the digest before it is not there, and older ones are
 	digestMissing  = "missing-log" // log files that it lists are not among those read
+	digestUnopened = "unopened"    // it, or a log file that it lists, could not be opened again: nothing is proved
 	digestHashes   = "hashes-only" // hashes are right; no signature, or no public key for it, is at hand
 	digestVerified = "verified"    // signature and hashes are right
 )
@@ -76,6 +78,16 @@ type contentHash struct {
 	err error
 }
 
+var errUnopened = errors.New("open it again")
+
+// ofError gives the status of what cannot be hashed: what opens and does not unpack is not what was delivered.
+func ofError(err error) string {
+	if errors.Is(err, errUnopened) {
+		return digestUnopened
+	}
+	return digestMismatch
+}
+
 // maxHashed bounds what is unpacked of one file. CloudTrail's log files are at most 50 MB packed.
 const maxHashed = 16 << 30
 
@@ -95,7 +107,7 @@ func (v *verifier) hashAll(ctx context.Context) error {
 func hashContent(ctx context.Context, f File) (sum [32]byte, err error) {
 	r, err := f.Open()
 	if err != nil {
-		return sum, fmt.Errorf("open it again: %w", err)
+		return sum, fmt.Errorf("%w: %w", errUnopened, err)
 	}
 	defer r.Close()
 	plain, done, err := unpacked(r)
@@ -147,7 +159,7 @@ func (v *verifier) hash(file int) ([32]byte, error) { return v.hashes[file].sum,
 func (v *verifier) check(c digestChain, i int) (status, detail string) {
 	d := c[i]
 	if _, err := v.hash(d.file); err != nil {
-		return digestMismatch, err.Error()
+		return ofError(err), err.Error()
 	}
 	for _, next := range c[i+1:] {
 		if next.previous == d.object && next.prevHash != v.hex(d) {
@@ -158,14 +170,16 @@ func (v *verifier) check(c digestChain, i int) (status, detail string) {
 	if signature == digestMismatch {
 		return signature, why
 	}
-	missing, wrong := v.logs(d)
+	missing, status, wrong := v.logs(d)
 	switch {
-	case wrong != "":
-		return digestMismatch, wrong
+	case status == digestMismatch:
+		return status, wrong
 	case gap(c, i) != "":
 		return digestGap, gap(c, i)
 	case missing != "":
 		return digestMissing, missing
+	case status != "":
+		return status, wrong
 	}
 	return signature, why
 }
@@ -194,8 +208,9 @@ func gap(c digestChain, i int) string {
 	return fmt.Sprintf("the digest before it is not here: %s. Log files from %s to %s cannot be checked", logName(d.previous), last.end, d.start)
 }
 
-// logs compares the log files that d lists with those that were read.
-func (v *verifier) logs(d *digestFile) (missing, wrong string) {
+// logs compares the log files that d lists with those that were read. status is that of the worst of them that is not
+// as it should be, and empty where there is none.
+func (v *verifier) logs(d *digestFile) (missing, status, wrong string) {
 	absent, first := 0, ""
 	for _, l := range d.logs {
 		if len(v.named[l.name]) == 0 {
@@ -204,18 +219,19 @@ func (v *verifier) logs(d *digestFile) (missing, wrong string) {
 			}
 		}
 		for _, f := range v.named[l.name] {
-			switch sum, err := v.hash(f); {
-			case err != nil:
-				return "", fmt.Sprintf("log file %s: %v", v.files[f].Name, err)
-			case sum != l.hash:
-				return "", fmt.Sprintf("log file %s is not as it was delivered", v.files[f].Name)
+			sum, err := v.hash(f)
+			switch {
+			case err == nil && sum != l.hash:
+				return "", digestMismatch, fmt.Sprintf("log file %s is not as it was delivered", v.files[f].Name)
+			case err != nil && status != digestMismatch:
+				status, wrong = ofError(err), fmt.Sprintf("log file %s: %v", v.files[f].Name, err)
 			}
 		}
 	}
-	if absent == 0 {
-		return "", ""
+	if absent > 0 {
+		missing = fmt.Sprintf("%d of %d log files are not among those read, the first %s", absent, len(d.logs), first)
 	}
-	return fmt.Sprintf("%d of %d log files are not among those read, the first %s", absent, len(d.logs), first), ""
+	return missing, status, wrong
 }
 
 // signature checks the signature of digest i, which the one after it holds.
