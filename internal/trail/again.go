@@ -17,8 +17,9 @@ import (
 const batchBytes = 48 << 20
 
 // Events reads these events whole and strictly and hands them over in the order of time, then event id, one at a time.
-// It reads files side by side and once each, unless the records are more than fit into memory. An event whose record
-// cannot be had again, or which the strict reader refuses, comes with Unread set and what its row knows.
+// It reads files side by side and once each, unless the records are more than fit into memory. An event whose record is
+// not found again, or which the strict reader refuses, comes with Unread set and what its row knows. An error is one of
+// ctx, of each, or of opening a file again.
 func (c *Corpus) Events(ctx context.Context, rows []int, each func(row int, e *Event) error) error {
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b int) int {
