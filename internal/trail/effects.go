@@ -36,6 +36,7 @@ func EffectsOf(e *Event) Effects {
 	for i := range m.expose {
 		fx.Exposures = append(fx.Exposures, e.exposures(&m.expose[i], named)...)
 	}
+	fx.Unnamed = m.unnamed(&fx)
 	for _, u := range m.undo {
 		fx.Undoes = append(fx.Undoes, e.undoes(u, named)...)
 	}
@@ -49,6 +50,17 @@ func EffectsOf(e *Event) Effects {
 
 // dryRun says that the call only asked whether it would be allowed.
 func (e *Event) dryRun() bool { return strings.Contains(e.Code, "DryRunOperation") }
+
+// unnamed says what a call reached that its record does not name: secrets chosen by a filter, hosts chosen by a tag.
+func (m *meaning) unnamed(fx *Effects) string {
+	switch {
+	case m.secret && len(fx.Secrets) == 0:
+		return "secrets"
+	case len(fx.Grants) == 0 && slices.ContainsFunc(m.grant, func(g grant) bool { return g.rule == "host-control" }):
+		return "hosts"
+	}
+	return ""
+}
 
 // meaningOf gives the row of e with what its when adds.
 func meaningOf(e *Event) meaning {
@@ -217,7 +229,8 @@ func (e *Event) issues(i *issue) []Issue {
 		Session: e.str(i.session), Expires: moments(e.str(i.expires)), TokenID: e.str(i.id)}
 	keys := e.all(i.key)
 	if len(keys) == 0 {
-		if one.ARN == "" && one.RoleARN == "" && one.TokenID == "" {
+		unseen := i.key != "" && len(e.Response) == 0 && slices.Contains([]string{"sts", "iam"}, e.ServiceName()) // they answer with the key, if the log has the answer
+		if one.ARN == "" && one.RoleARN == "" && one.TokenID == "" && !unseen {
 			return nil
 		}
 		return []Issue{one}

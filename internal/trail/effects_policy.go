@@ -23,6 +23,9 @@ func (e *Event) exposures(x *expose, named []Touch) []Exposure {
 	if x.policy != "" {
 		who = allowed(e.value(x.policy))
 	}
+	if len(who) == 0 && (slices.ContainsFunc(x.to, e.hides) || e.hides(x.policy)) {
+		who = []permitted{{who: hidden}} // to somebody, and not to know whom is no reason to think it is one of us
+	}
 	if len(named) == 0 {
 		named = e.anyOfIt()
 	}

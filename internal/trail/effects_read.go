@@ -72,6 +72,16 @@ func (e *Event) all(paths string) []string {
 	return nil
 }
 
+// hides says that the record has something at a path of the table, and keeps it secret.
+func (e *Event) hides(paths string) bool {
+	found := false
+	for path := range strings.SplitSeq(paths, "|") {
+		root, rest, _ := strings.Cut(path, ".")
+		collect(e.root(root), strings.Split(rest, "."), func(v any) { found = found || v == hidden })
+	}
+	return found
+}
+
 func (e *Event) str(path string) string {
 	if all := e.all(path); len(all) > 0 {
 		return all[0]

@@ -95,6 +95,9 @@ func (s *search) record(n *node, row uint32, e *Event, fx *Effects) {
 	if e.Outcome != Success {
 		return
 	}
+	if fx.Unnamed != "" {
+		s.note("%s at %s reached %s that its record does not name: take it that it was any of them", printable(e.Name), stamped(e.Time), fx.Unnamed)
+	}
 	for _, x := range fx.Exposures {
 		s.exposed(n, e, x)
 	}

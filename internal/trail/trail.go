@@ -213,6 +213,7 @@ type Effects struct {
 	Weakens    string   // trail or detector weakened, in words: "stops trail x"
 	Reverts    []string // ids of what is gone with this: deleted user, key, function. Each is among Undoes too
 	Undoes     []Undo   // what this takes back
+	Unnamed    string   // what it reached that the record does not name: "hosts", "secrets"
 	Padded     bool     // request omitted as too large on a write: effect unknown, taken as the worst
 }
 
