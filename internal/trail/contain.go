@@ -44,20 +44,41 @@ func plan(kind, id, region string) string {
 }
 
 // actions collects what to do, each once.
-type actions map[string]*Containment
+type actions map[string]*action
+
+// An action is what to do, for all the reasons that there are.
+type action struct {
+	Containment
+	whys []string
+}
 
 func (a actions) add(c Containment) {
 	key := c.Do + "\x00" + c.Account + "\x00" + c.Region + "\x00" + c.Target
 	old := a[key]
 	if old == nil {
 		c.Evidence = slices.Clone(c.Evidence)
-		a[key] = &c
+		a[key] = &action{c, []string{c.Why}}
 		return
 	}
 	old.Evidence = append(old.Evidence, c.Evidence...)
-	if c.Why < old.Why {
-		old.Why = c.Why
+	old.whys = append(old.whys, c.Why)
+}
+
+// maxWhys bounds the reasons that are spelled out: a bucket may be shared with hundreds of accounts.
+const maxWhys = 5
+
+// why gives the reasons for an action. What lives is one reason with as many ends as it has sessions, of which the last
+// counts.
+func (a *action) why() string {
+	slices.Sort(a.whys)
+	whys := slices.Compact(a.whys)
+	if a.Do != "unshare" && a.Do != "restore-logging" {
+		return whys[len(whys)-1]
 	}
+	if more := len(whys) - maxWhys; more > 0 {
+		whys = append(whys[:maxWhys:maxWhys], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(whys, "; ")
 }
 
 // listContainment lists what is still to be done: of what lives, to whom, and with which command.
@@ -90,8 +111,8 @@ func (s *search) listContainment(d *Document) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		c := all[key]
-		c.Evidence = few(append([]string{}, c.Evidence...), MaxEvidence)
-		d.Contain = append(d.Contain, *c)
+		c.Evidence, c.Why = few(append([]string{}, c.Evidence...), MaxEvidence), c.why()
+		d.Contain = append(d.Contain, c.Containment)
 	}
 	slices.SortStableFunc(d.Contain, func(a, b Containment) int { return cmp.Compare(containOrder[a.Do], containOrder[b.Do]) })
 }

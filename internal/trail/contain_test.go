@@ -143,3 +143,36 @@ func TestContainmentOfRootKey(t *testing.T) {
 		}
 	}
 }
+
+// All whom a thing was given to are named, and of a user whose session ends, that its password does not.
+func TestContainmentSaysWhy(t *testing.T) {
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	for i, account := range []string{theirs, "333333333333"} {
+		s.does(i, a, "ec2:ModifySnapshotAttribute", obj{"requestParameters": obj{"snapshotId": "snap-1", "createVolumePermission": obj{"add": obj{"items": []any{obj{"userId": account}}}}}})
+	}
+	s.does(5, a, "iam:CreateLoginProfile", obj{"requestParameters": obj{"userName": "bob"}})
+	s.does(9, atConsole("bob", "ASIABOBBOBBOBBOBBOB1", 8), "s3:ListBuckets", obj{"sessionCredentialFromConsole": "true"})
+	d := s.seeds("access-key", alicesKey)
+	if c := doing(d, "unshare", "snap-1"); c == nil || c.Why != "snapshot-share gives it to "+theirs+"; snapshot-share gives it to 333333333333" {
+		t.Errorf("unshare: %+v", c)
+	}
+	if c := doing(d, "contain-user", "arn:aws:iam::"+ours+":user/bob"); c == nil || c.Why != "the intruder set its password; lives until revoked" {
+		t.Errorf("contain-user: %+v", c)
+	}
+}
+
+// A function that the intruder made runs on after the keys are gone.
+func TestContainmentOfMadeFunction(t *testing.T) {
+	const arn = "arn:aws:lambda:us-east-1:" + ours + ":function:backdoor"
+	s := &story{t: t}
+	s.does(0, aliceLike("alice", alicesKey), "lambda:CreateFunction", obj{"requestParameters": obj{"functionName": "backdoor", "role": "arn:aws:iam::" + ours + ":role/web"}, "responseElements": obj{"functionArn": arn}})
+	d := s.seeds("access-key", alicesKey)
+	if c := doing(d, "review", arn); c == nil || c.Why != "the intruder started it; lives until revoked" {
+		t.Errorf("review: %+v of %+v", c, d.Contain)
+	}
+	s.does(60, aliceLike("bob", bobsKey), "lambda:DeleteFunction", obj{"requestParameters": obj{"functionName": arn}})
+	if c := doing(s.seeds("access-key", alicesKey), "review", arn); c != nil {
+		t.Errorf("deleted, and on the list: %+v", c)
+	}
+}

@@ -17,7 +17,7 @@ var tablePassRole = map[string]meaning{
 	"autoscaling:CreateAutoScalingGroup":       {touch: on(touch{"AutoScaling::AutoScalingGroup", "request.autoScalingGroupName"}), access: Execute, attack: "T1578.002"},
 	"autoscaling:UpdateAutoScalingGroup":       {touch: on(touch{"AutoScaling::AutoScalingGroup", "request.autoScalingGroupName"}), attack: "T1578"},
 
-	"lambda:CreateFunction":              {touch: on(function), grant: passes("request.role", "response.functionArn|request.functionName"), attack: "T1648 T1548.005", when: []when{{"request.layers[]@", meaning{attack: "T1525"}}}},
+	"lambda:CreateFunction":              {touch: on(function), grant: append(passes("request.role", "response.functionArn|request.functionName"), gains("function", "created-workload", function, "")...), attack: "T1648 T1548.005", when: []when{{"request.layers[]@", meaning{attack: "T1525"}}}},
 	"lambda:UpdateFunctionConfiguration": {touch: on(function), attack: "T1578", when: []when{{"request.role", meaning{grant: passes("request.role", "response.functionArn|request.functionName"), attack: "T1548.005"}}, {"request.layers|response.layers|request.environment.variables|request.handler|request.imageConfig", codeChange}}},
 	"ecs:RegisterTaskDefinition": {touch: on(touch{"ECS::TaskDefinition", "response.taskDefinition.taskDefinitionArn|request.family"}), attack: "T1610", when: []when{
 		{"request.taskRoleArn", meaning{grant: passes("request.taskRoleArn", "response.taskDefinition.taskDefinitionArn"), attack: "T1548.005"}},
