@@ -242,11 +242,15 @@ func (s *search) issuerOf(n *ScopeIdentity) string {
 	return ""
 }
 
-// restoreLogging says which trails and detectors to set going again.
+// restoreLogging says which trails and detectors to set going again, and which destruction to call off.
 func (s *search) restoreLogging(all actions) {
 	for _, w := range s.found.weak {
 		if w.done && !w.restored {
-			all.add(Containment{Do: "restore-logging", Target: cmp.Or(w.name, w.source), Account: w.account, Region: w.region,
+			do := "restore-logging"
+			if w.rule == "coming" {
+				do = "review"
+			}
+			all.add(Containment{Do: do, Target: cmp.Or(w.name, w.source), Account: w.account, Region: w.region,
 				Why: fmt.Sprintf("the intruder %s", printable(w.what)), Evidence: []string{w.event}})
 		}
 	}

@@ -176,3 +176,26 @@ func TestContainmentOfMadeFunction(t *testing.T) {
 		t.Errorf("deleted, and on the list: %+v", c)
 	}
 }
+
+// A key whose deletion is scheduled and a bucket whose objects will expire can be saved, and no longer need it once they are.
+func TestContainmentOfComingDestruction(t *testing.T) {
+	const arn = "arn:aws:kms:us-east-1:" + ours + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
+	s := &story{t: t}
+	a := aliceLike("alice", alicesKey)
+	s.does(0, a, "kms:ScheduleKeyDeletion", obj{"requestParameters": obj{"keyId": arn}})
+	s.does(1, a, "s3:PutBucketLifecycle", obj{"requestParameters": obj{"bucketName": "data", "LifecycleConfiguration": obj{"Rule": obj{"Expiration": obj{"Days": 1}}}}})
+	s.does(2, a, "kms:ScheduleKeyDeletion", obj{"errorCode": "AccessDenied", "requestParameters": obj{"keyId": "other"}})
+	d := s.seeds("access-key", alicesKey)
+	for _, target := range []string{arn, "data"} {
+		if doing(d, "review", target) == nil {
+			t.Errorf("%s is not on the list: %+v", target, d.Contain)
+		}
+	}
+	if len(d.Contain) != 3 {
+		t.Errorf("more is to do: %+v", d.Contain)
+	}
+	s.does(60, aliceLike("bob", bobsKey), "kms:CancelKeyDeletion", obj{"requestParameters": obj{"keyId": arn}})
+	if d := s.seeds("access-key", alicesKey); doing(d, "review", arn) != nil || doing(d, "review", "data") == nil {
+		t.Errorf("called off: %+v", d.Contain)
+	}
+}

@@ -27,6 +27,9 @@ func EffectsOf(e *Event) Effects {
 	if m.weak != "" {
 		fx.Weakens = inWords(m.weak, named)
 	}
+	if m.coming != "" {
+		fx.Coming = inWords(m.coming, named)
+	}
 	if m.issue != nil && e.Outcome == Success {
 		fx.Issues = e.issues(m.issue)
 	}
@@ -90,6 +93,9 @@ func (m meaning) with(x *meaning) meaning {
 	}
 	if x.weak != "" {
 		m.weak = x.weak
+	}
+	if x.coming != "" {
+		m.coming = x.coming
 	}
 	return m
 }

@@ -136,6 +136,9 @@ func say(fx *Effects) []string {
 	if fx.Weakens != "" {
 		out = append(out, "weakens: "+fx.Weakens)
 	}
+	if fx.Coming != "" {
+		out = append(out, "coming: "+fx.Coming)
+	}
 	for _, u := range fx.Undoes {
 		out = append(out, "takes back"+some("rule", u.Rule)+some("what", u.What)+" of "+u.ID)
 	}

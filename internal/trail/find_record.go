@@ -36,10 +36,10 @@ type given struct {
 	by   []*node
 }
 
-// A weakness is a trail or detector that the intruder weakened.
+// A weakness is a trail or detector that the intruder weakened, or, by its rule, a thing whose destruction is coming.
 type weakness struct {
-	what, name, account, region, source, event, time string
-	done, restored                                   bool
+	rule, what, name, account, region, source, event, time string
+	done, restored                                         bool
 }
 
 // meant is what one event means. There may be millions, so that it is kept small.
@@ -88,10 +88,8 @@ func (s *search) record(n *node, row uint32, e *Event, fx *Effects) {
 	if e.Outcome == Denied {
 		s.found.refused[e.Source+":"+e.Name] = true
 	}
-	if fx.Weakens != "" && e.Outcome != Failed {
-		s.found.weak = append(s.found.weak, weakness{what: fx.Weakens, name: weakened(e, fx), account: e.Recipient, region: e.Region,
-			source: e.ServiceName(), event: e.ID, time: stamped(e.Time), done: e.Outcome == Success})
-	}
+	s.weakens(e, fx, "weakened", fx.Weakens)
+	s.weakens(e, fx, "coming", fx.Coming)
 	if e.Outcome != Success {
 		return
 	}
@@ -102,6 +100,13 @@ func (s *search) record(n *node, row uint32, e *Event, fx *Effects) {
 		s.exposed(n, e, x)
 	}
 	s.created(e, fx)
+}
+
+func (s *search) weakens(e *Event, fx *Effects, rule, what string) {
+	if what != "" && e.Outcome != Failed {
+		s.found.weak = append(s.found.weak, weakness{rule: rule, what: what, name: weakened(e, fx), account: e.Recipient, region: e.Region,
+			source: e.ServiceName(), event: e.ID, time: stamped(e.Time), done: e.Outcome == Success})
+	}
 }
 
 // created keeps what the event made: the response names it, and the event's name says that it was made.

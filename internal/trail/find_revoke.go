@@ -79,7 +79,7 @@ func (s *search) holdings() *holdings {
 		h.rules[x.Kind], h.accounts[x.Account], h.types[strings.TrimPrefix(x.Type, "AWS::")] = true, true, true
 	}
 	for _, w := range s.found.weak {
-		h.rules["weakened"], h.accounts[w.account] = true, true
+		h.rules[w.rule], h.accounts[w.account] = true, true
 	}
 	return h
 }
@@ -170,7 +170,7 @@ func (s *search) undo(e *Event, u Undo) {
 		}
 	}
 	for i := range s.found.weak {
-		if w := &s.found.weak[i]; u.Rule == "weakened" && w.name == u.ID && stamped(e.Time) >= w.time {
+		if w := &s.found.weak[i]; u.Rule == w.rule && w.name == u.ID && stamped(e.Time) >= w.time {
 			w.restored = true
 		}
 	}

@@ -17,6 +17,7 @@ type meaning struct {
 	grant  []grant
 	expose []expose
 	weak   string // the logging or detecting that it weakens, in words; {} stands for what it touches
+	coming string // destruction that is on its way and can still be called off, in words, likewise
 	undo   []undo
 	when   []when // more of it, where the record says so
 }

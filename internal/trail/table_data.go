@@ -46,7 +46,7 @@ var (
 		{"request.x-amz-server-side-encryption-aws-kms-key-id@", meaning{attack: "T1486"}},
 	}
 	expires = []when{
-		{"request.LifecycleConfiguration.Rule[].Expiration|request.LifecycleConfiguration.Rule[].NoncurrentVersionExpiration", meaning{attack: "T1485.001"}},
+		{"request.LifecycleConfiguration.Rule[].Expiration|request.LifecycleConfiguration.Rule[].NoncurrentVersionExpiration", meaning{attack: "T1485.001", coming: "has the objects of bucket {} expire, which S3 begins within a day or so: the rule can be taken back"}},
 		{"request.bucketName~trail,logs", meaning{attack: "T1562.008", weak: "sets when objects of bucket {} expire, whose name says that it holds logs"}},
 	}
 	policyOfLogs = []when{{"request.bucketName~trail,logs", meaning{attack: "T1562.008", weak: "changes who may write to bucket {}, whose name says that it holds logs"}}}
@@ -69,7 +69,7 @@ var tableData = map[string]meaning{
 	"s3:DeleteBucket":                    {touch: on(bucket), access: Delete, undo: gone, attack: "T1485", when: holdsLogs},
 	"s3:PutBucketLifecycle":              {touch: on(bucket), access: Write, when: expires},
 	"s3:PutBucketLifecycleConfiguration": {touch: on(bucket), access: Write, when: expires},
-	"s3:DeleteBucketLifecycle":           {touch: on(bucket), access: Write},
+	"s3:DeleteBucketLifecycle":           {touch: on(bucket), access: Write, undo: back("coming", "")},
 	"s3:PutBucketVersioning":             {touch: on(bucket), access: Write, when: []when{{"!request.VersioningConfiguration.Status=Enabled", meaning{attack: "T1490"}}, {"request.VersioningConfiguration.MfaDelete=Disabled", meaning{attack: "T1490"}}, {"request.VersioningConfiguration.MfaDelete=Enabled", meaning{attack: "T1490"}}}},
 	"s3:PutBucketEncryption":             {touch: on(bucket), access: Write, attack: "T1486"},
 	"s3:DeleteBucketEncryption":          {touch: on(bucket), access: Write, attack: "T1562"},
@@ -79,8 +79,8 @@ var tableData = map[string]meaning{
 	"glacier:DeleteVault":                {touch: on(touch{"Glacier::Vault", "request.vaultName"}), undo: gone, attack: "T1485 T1490"},
 	"glacier:InitiateJob":                {touch: on(touch{"Glacier::Vault", "request.vaultName"}), access: ReadData, attack: "T1530"},
 
-	"kms:ScheduleKeyDeletion":           {touch: on(aKey), access: Delete, attack: "T1485 T1486"},
-	"kms:CancelKeyDeletion":             {touch: on(aKey), access: Write},
+	"kms:ScheduleKeyDeletion":           {touch: on(aKey), access: Delete, attack: "T1485 T1486", coming: "schedules the deletion of key {}, which can be cancelled until it is carried out"},
+	"kms:CancelKeyDeletion":             {touch: on(aKey), access: Write, undo: back("coming", "")},
 	"kms:DisableKey":                    {touch: on(aKey), access: Write, attack: "T1485 T1489"},
 	"kms:DisableKeyRotation":            {touch: on(aKey), access: Write, attack: "T1562"},
 	"kms:UpdateAlias":                   {touch: on(touch{"KMS::Alias", "request.aliasName"}), access: Write, attack: "T1486"},

@@ -211,6 +211,7 @@ type Effects struct {
 	Secrets    []Touch  // secrets read; each is among Touches too
 	Techniques []string // ATT&CK ids: T1098.001
 	Weakens    string   // trail or detector weakened, in words: "stops trail x"
+	Coming     string   // destruction that can still be called off, in words: "schedules the deletion of key x"
 	Reverts    []string // ids of what is gone with this: deleted user, key, function. Each is among Undoes too
 	Undoes     []Undo   // what this takes back
 	Unnamed    string   // what it reached that the record does not name: "hosts", "secrets"
