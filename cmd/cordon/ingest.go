@@ -32,7 +32,7 @@ func (a *app) showIngest(in *trail.Ingest) {
 	}
 	foreign.tell(a, "no CloudTrail log")
 	if rest := shown - most + in.More; shown > most || in.More > 0 {
-		a.tell("and %d more like these; --out DIR lists them in ingest.json", max(rest, in.More))
+		a.tell("and %d more like these; cordon scope --out DIR lists them in ingest.json", max(rest, in.More))
 	}
 }
 
@@ -43,6 +43,7 @@ func besides(in *trail.Ingest) string {
 		one, many string
 	}{
 		{in.Duplicates, "copy counted once", "copies counted once"}, {in.Conflicts, "event under the id of another", "events under the id of another"},
+		{in.Updated, "event that a later record of it replaces", "events that later records of them replace"},
 		{in.Foreign, "file that is no CloudTrail log", "files that are no CloudTrail log"}, {in.Insights, "Insights record", "Insights records"},
 		{in.Digests, "digest file", "digest files"},
 	} {

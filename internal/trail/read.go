@@ -83,23 +83,25 @@ type reading struct {
 
 // one is what came of one file. Where the file has to be read again another way it is thrown away.
 type one struct {
-	name    string
-	file    uint32
-	chunks  []uint32 // begun within this file
-	chunk   uint32   // where its first rec went
-	from    int
-	records int
-	strict  int
-	insight int
-	issued  []mark
-	shared  []mark
-	odd     []mark
-	kept    map[uint32][]byte
-	unread  []Unread
-	updates []revision
-	problem []Problem
-	more    int // problems beyond those
-	digests []*digestFile
+	name       string
+	file       uint32
+	chunks     []uint32 // begun within this file
+	chunk      uint32   // where its first rec went
+	from       int
+	records    int
+	toldBytes  int64 // of it, as progress
+	toldEvents int
+	strict     int
+	insight    int
+	issued     []mark
+	shared     []mark
+	odd        []mark
+	kept       map[uint32][]byte
+	unread     []Unread
+	updates    []revision
+	problem    []Problem
+	more       int // problems beyond those
+	digests    []*digestFile
 }
 
 func (r *reading) worker() *worker {
@@ -187,6 +189,8 @@ func (w *worker) begin(n uint32) {
 
 // takeBack marks the recs of the current file as dead.
 func (w *worker) takeBack() {
+	w.read.Add(-w.current.toldBytes)
+	w.events.Add(-int64(w.current.toldEvents))
 	for _, raw := range w.current.kept {
 		w.room.Add(int64(len(raw)))
 	}
@@ -306,13 +310,17 @@ func (w *worker) finish(shape string) {
 		w.kept = map[uint32][]byte{}
 	}
 	maps.Copy(w.kept, o.kept)
-	w.progress(w.in.stored.n, o.records)
+	w.tell(1)
 }
 
-func (r *reading) progress(stored int64, events int) {
-	files, read, all := r.done.Add(1), r.read.Add(stored), r.events.Add(int64(events))
-	if r.opts.Progress != nil {
-		r.opts.Progress(int(files), read, int(all))
+// tell says how far the reading is: what of the current file was not told yet.
+func (w *worker) tell(files int64) {
+	o := &w.current
+	stored, events := w.in.stored.n-o.toldBytes, o.records-o.toldEvents
+	o.toldBytes, o.toldEvents = w.in.stored.n, o.records
+	done, read, all := w.done.Add(files), w.read.Add(stored), w.events.Add(int64(events))
+	if w.opts.Progress != nil {
+		w.opts.Progress(int(done), read, int(all))
 	}
 }
 

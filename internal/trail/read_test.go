@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -133,5 +134,23 @@ func TestKindsWithZeros(t *testing.T) {
 	i, _ := c.Numbered("b")
 	if k := c.Kind(c.Row(i).Kind); k.Name != "A\x00B" || k.Source != "C" {
 		t.Errorf("%+v", k)
+	}
+}
+
+// A log of one large file is seen to be read, and what is told of it adds up.
+func TestProgressWithinAFile(t *testing.T) {
+	var log bytes.Buffer
+	for i := range 3 * tellEvery {
+		fmt.Fprintf(&log, `{"eventID":"%08x-0000-4000-8000-000000000000","eventName":"x","eventSource":"s3.amazonaws.com","eventTime":"2024-01-01T00:00:00Z"}`+"\n", i)
+	}
+	size := int64(log.Len())
+	log.WriteString(`{"torn`) // so that the file is read again, by the walker
+	var calls, files, events int
+	var read int64
+	_, err := Read(context.Background(), []File{fileOf("log", log.String())}, Options{Workers: 1, Progress: func(f int, b int64, e int) {
+		calls, files, read, events = calls+1, f, b, e
+	}})
+	if err != nil || calls < 4 || files != 1 || events != 3*tellEvery || read < size || read > size+10 {
+		t.Errorf("%d calls, at the end %d files, %d bytes of %d, %d events: %v", calls, files, read, size, events, err)
 	}
 }

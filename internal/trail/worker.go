@@ -399,6 +399,8 @@ type about struct {
 	ip, name string
 }
 
+const tellEvery = 16 << 10 // events
+
 // add stores r and what belongs to it. An error is one of writing the index.
 func (w *worker) add(r *rec, id, shared []byte, keys []string, a about, raw []byte) error {
 	if w.chunk == nil || w.chunk.n == chunkRows {
@@ -433,6 +435,8 @@ func (w *worker) add(r *rec, id, shared []byte, keys []string, a about, raw []by
 	}
 	w.chunk.recs[w.chunk.n] = *r
 	w.chunk.n++
-	w.current.records++
+	if w.current.records++; w.current.records%tellEvery == 0 {
+		w.tell(0) // one file may be the whole log
+	}
 	return nil
 }
