@@ -64,6 +64,22 @@ func (a actions) add(c Containment) {
 	old.whys = append(old.whys, c.Why)
 }
 
+// join puts what names no region to the same thing where its region is known.
+func (a actions) join() {
+	placed := map[string]*action{}
+	for _, key := range slices.Sorted(maps.Keys(a)) {
+		if c := a[key]; c.Region != "" {
+			placed[c.Do+"\x00"+c.Account+"\x00"+c.Target] = c
+		}
+	}
+	for key, c := range a {
+		if at := placed[c.Do+"\x00"+c.Account+"\x00"+c.Target]; c.Region == "" && at != nil {
+			at.Evidence, at.whys = append(at.Evidence, c.Evidence...), append(at.whys, c.whys...)
+			delete(a, key)
+		}
+	}
+}
+
 // maxWhys bounds the reasons that are spelled out: a bucket may be shared with hundreds of accounts.
 const maxWhys = 5
 
@@ -109,6 +125,7 @@ func (s *search) listContainment(d *Document) {
 				Why: "the secret was read: what it opens stays open until it is changed", Evidence: r.Evidence})
 		}
 	}
+	all.join()
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		c := all[key]
 		c.Evidence, c.Why = few(append([]string{}, c.Evidence...), MaxEvidence), c.why()

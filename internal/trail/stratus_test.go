@@ -44,3 +44,24 @@ func TestStratus(t *testing.T) {
 		}
 	}
 }
+
+// Nothing is to be done twice: what names a thing without its region is the same thing.
+func TestContainedOnce(t *testing.T) {
+	c := corpusOf(t, shared(t, "stratus/aws.credential-access.ec2-steal-instance-credentials.json")...)
+	d, err := Find(context.Background(), c, Question{Seeds: []Seed{{Kind: "access-key", Value: "AKIAAM80VXLJF8NPK4VC"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts := 0
+	for _, x := range d.Contain {
+		if x.Do == "contain-instance" {
+			hosts++
+			if x.Region == "" {
+				t.Errorf("%s has no region", x.Target)
+			}
+		}
+	}
+	if hosts != 1 {
+		t.Errorf("the instance is contained %d times", hosts)
+	}
+}
