@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,26 +19,33 @@ import (
 	"cordon/internal/report"
 )
 
+// plannedDrill is an incident of a stolen instance credential, planned and not yet answered.
+func plannedDrill(t *testing.T) (d drill.Drill, a *app, stdout *bytes.Buffer, plan casefile.Plan, data []byte) {
+	t.Helper()
+	s, _ := drill.Find("ec2-credential-exfiltration")
+	d = s.Build(drill.Options{Seed: 1, Speed: 20})
+	a, stdout, _ = simulated(t, d.World)
+	dir := t.TempDir()
+	a.cases, a.keyFile, a.output = filepath.Join(dir, "cases"), filepath.Join(dir, "key"), "json"
+	a.conn.region = d.Region
+	finding := filepath.Join(dir, "finding.json")
+	if err := os.WriteFile(finding, d.Finding, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var choices planFlags
+	choices.add(&cobra.Command{})
+	plan, data, err := a.plan(t.Context(), finding, choices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, a, stdout, plan, data
+}
+
 // TestRespondScopes answers an incident and, once it is contained, who did it: one document on stdout, and the answer
 // in the case.
 func TestRespondScopes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := drill.Find("ec2-credential-exfiltration")
-		d := s.Build(drill.Options{Seed: 1, Speed: 20})
-		a, stdout, _ := simulated(t, d.World)
-		dir := t.TempDir()
-		a.cases, a.keyFile, a.output = filepath.Join(dir, "cases"), filepath.Join(dir, "key"), "json"
-		a.conn.region = d.Region
-		finding := filepath.Join(dir, "finding.json")
-		if err := os.WriteFile(finding, d.Finding, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var choices planFlags
-		choices.add(&cobra.Command{})
-		plan, data, err := a.plan(t.Context(), finding, choices)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d, a, stdout, plan, data := plannedDrill(t)
 		stdout.Reset()
 		d.World.AddEvents("eu-west-1", event("e1", time.Now().UTC().Add(-time.Hour), "eu-west-1", "GetCallerIdentity", d.Instance, "ASIAQ3EGABCDEXAMPLE7", ""))
 		then, err := a.scopeThen(source{lookup: true})
@@ -61,22 +69,7 @@ func TestRespondScopes(t *testing.T) {
 // left out although it came by the same key: the journal knows the requests. The answer is evidence of the case.
 func TestCaseIsScopedByLookup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := drill.Find("ec2-credential-exfiltration")
-		d := s.Build(drill.Options{Seed: 1, Speed: 20})
-		a, stdout, _ := simulated(t, d.World)
-		dir := t.TempDir()
-		a.cases, a.keyFile, a.output = filepath.Join(dir, "cases"), filepath.Join(dir, "key"), "json"
-		a.conn.region = d.Region
-		finding := filepath.Join(dir, "finding.json")
-		if err := os.WriteFile(finding, d.Finding, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var choices planFlags
-		choices.add(&cobra.Command{})
-		plan, data, err := a.plan(t.Context(), finding, choices)
-		if err != nil {
-			t.Fatal(err)
-		}
+		d, a, stdout, plan, data := plannedDrill(t)
 		if err := a.apply(t.Context(), data, applying{approve: casefile.HashBytes(data), wait: true}); err != nil {
 			t.Fatal(err)
 		}
