@@ -366,3 +366,21 @@ func TestDryRun(t *testing.T) {
 		}
 	}
 }
+
+// Anybody may name a session as a function is named: who began it, and the function's role, tell them apart.
+func TestNamedAsAFunction(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, aliceLike("alice", alicesKey), "lambda:UpdateFunctionCode", obj{"requestParameters": obj{"functionName": "api"},
+		"responseElements": obj{"functionArn": "arn:aws:lambda:us-east-1:" + ours + ":function:api", "role": "arn:aws:iam::" + ours + ":role/service-role/runs-api"}})
+	own := s.does(9, inRole("runs-api", "api", "ASIAFUNCFUNCFUNCFUN1", 5), "s3:ListBuckets", nil)
+	other := s.does(9, inRole("developer", "api", "ASIADEVELDEVELDEVEL1", 5), "s3:ListBuckets", nil)
+	s.assumes(5, aliceLike("bob", bobsKey), "runs-api", "api", "ASIABOBSBOBSBOBSBOB1", nil)
+	bobs := s.does(9, inRole("runs-api", "api", "ASIABOBSBOBSBOBSBOB1", 5), "s3:ListBuckets", nil)
+	d := s.seeds("access-key", alicesKey)
+	is(t, d, own, "derived probable code-control")
+	is(t, d, other, "")
+	is(t, d, bobs, "")
+	d = s.seeds("function", "arn:aws:lambda:us-east-1:"+ours+":function:api")
+	is(t, d, own, "seed certain seed-function")
+	is(t, d, bobs, "")
+}

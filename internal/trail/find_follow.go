@@ -256,9 +256,21 @@ func (s *search) controlled(e *Event, g Grant, from uint32) []int32 {
 		}
 		return s.active(named, from)
 	case g.Rule == "host-control", g.Rule == "code-control":
-		return s.active(s.workloads(g.ID, account), from)
+		role := lastPart(e.str("response.role")) // a function's, as Lambda answers
+		return s.active(slices.DeleteFunc(s.workloads(g.ID, account), func(k int32) bool {
+			return role != "" && roleNameOf(s.g.one(k)) != role || s.begunByPerson(k)
+		}), from)
 	}
 	return nil
+}
+
+// begunByPerson says that the log shows a session to have been begun by somebody who is no service: anybody may name a
+// session as a workload is named.
+func (s *search) begunByPerson(k int32) bool {
+	return slices.ContainsFunc(s.issuers(s.g.one(k).AccessKey), func(row int) bool {
+		by := s.c.Identity(s.c.Row(row).Identity)
+		return by.Type != "AWSService" && (by.Type != "" || by.InvokedBy == "") // some services have no type
+	})
 }
 
 // workloads gives the role sessions of an instance, a function or a task: they are named after it.
@@ -287,12 +299,7 @@ func (s *search) passed(g Grant, from uint32) []int32 {
 		if !ok || begun < from || s.g.kind(k) == byForward && s.g.one(k).Created == "" {
 			return nil
 		}
-		for _, row := range s.issuers(s.g.one(k).AccessKey) {
-			if s.c.Identity(s.c.Row(row).Identity).Type != "AWSService" {
-				ok = false
-			}
-		}
-		if ok {
+		if !s.begunByPerson(k) {
 			out = append(out, k)
 		}
 	}

@@ -2,6 +2,7 @@ package trail
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -91,11 +92,11 @@ func (s *search) seedPrincipal(d *Seed, why claim) bool {
 	case "root":
 		groups = s.roots(account)
 	case "instance":
-		groups = s.g.in(account, s.g.bySession(name))
+		groups = slices.DeleteFunc(s.g.in(account, s.g.bySession(name)), s.begunByPerson)
 		s.thing(ScopeIdentity{ID: "instance:" + name, Kind: "instance", Account: s.accountOf(account, groups)}, why)
 	case "function":
 		name = functionName(d.Value)
-		groups = s.g.in(account, s.g.bySession(name))
+		groups = slices.DeleteFunc(s.g.in(account, s.g.bySession(name)), s.begunByPerson)
 		id := ScopeIdentity{ID: "function:" + name, Kind: "function", Account: s.accountOf(account, groups)}
 		if strings.HasPrefix(d.Value, "arn:") {
 			id.ID, id.ARN = "function:"+d.Value, d.Value
