@@ -123,13 +123,13 @@ func (a *app) readLogs(ctx context.Context, files []trail.File, o trail.Options)
 	return c, nil
 }
 
-// boundMemory tells the garbage collector to keep to 400 MiB and, below that, to take its time, unless GOMEMLIMIT or GOGC
+// boundMemory tells the garbage collector to keep to 450 MiB and, below that, to take its time, unless GOMEMLIMIT or GOGC
 // say otherwise. A corpus of 5,000,000 events is some 380 MiB that stays, and with the collector's usual leave to grow to
 // twice of what lives the peak would pass 512 MiB without need; a small corpus is read a twentieth faster. One that needs
 // more gets it, and is collected more often.
 func boundMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" && os.Getenv("GOGC") == "" {
-		debug.SetMemoryLimit(400 << 20)
+		debug.SetMemoryLimit(450 << 20)
 		debug.SetGCPercent(400)
 	}
 }

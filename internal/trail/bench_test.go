@@ -83,7 +83,7 @@ func onlyDecompress(tb testing.TB, files []File) int64 {
 
 // asTheCommand sets the garbage collector as cordon scope does, and gives what sets it back.
 func asTheCommand() (back func()) {
-	limit, percent := debug.SetMemoryLimit(400<<20), debug.SetGCPercent(400)
+	limit, percent := debug.SetMemoryLimit(450<<20), debug.SetGCPercent(400)
 	return func() {
 		debug.SetMemoryLimit(limit)
 		debug.SetGCPercent(percent)

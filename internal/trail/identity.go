@@ -199,9 +199,10 @@ func groupsOf(c *Corpus, since, until uint32, see func(row uint32, r *Row)) *gro
 // join finds the group of every identity.
 func (g *groups) join() {
 	heads, chain := emptyChains(len(g.of)), make([]int32, len(g.of))
+	id, other := &Identity{}, &Identity{} // written over, since there may be a million
 	for n := range g.of {
 		g.of[n], g.next[n] = none, none
-		id := g.c.Identity(uint32(n))
+		g.c.t.readIdentity(uint32(n), id)
 		for _, x := range g.find {
 			x.add(g.seed, n, id)
 		}
@@ -211,8 +212,10 @@ func (g *groups) join() {
 		}
 		h := &heads[(maphash.String(g.seed, k.a)+3*maphash.String(g.seed, k.b)+5*maphash.String(g.seed, k.c))&uint64(len(heads)-1)]
 		first := *h
-		for first >= 0 && credentialOf(g.c.Identity(uint32(first))) != k {
-			first = chain[first]
+		for ; first >= 0; first = chain[first] {
+			if g.c.t.readIdentity(uint32(first), other); credentialOf(other) == k {
+				break
+			}
 		}
 		if first < 0 {
 			g.of[n] = int32(n)

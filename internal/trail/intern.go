@@ -154,12 +154,18 @@ func (t *tables) addIdentity(id *Identity) uint32 {
 }
 
 func (t *tables) identity(n uint32) *Identity {
+	id := &Identity{}
+	t.readIdentity(n, id)
+	return id
+}
+
+// readIdentity is identity into what is there, for whoever goes over all of them.
+func (t *tables) readIdentity(n uint32, id *Identity) {
 	b := t.identities.bytes(n)
-	id := &Identity{MFA: untuple(b, 17)&1 != 0, FromConsole: untuple(b, 17)&2 != 0}
+	id.MFA, id.FromConsole = untuple(b, 17)&1 != 0, untuple(b, 17)&2 != 0
 	for i, s := range identityTexts(id) {
 		*s = t.texts.text(untuple(b, i))
 	}
-	return id
 }
 
 // issuerText is where in identityTexts the issuer's ARN stands.
