@@ -125,7 +125,7 @@ func (x *IndexWriter) Finish(c *Corpus) error {
 	if x.pending > 0 {
 		return errors.New("finish the index: the log was not read to its end")
 	}
-	if err := x.file.Close(); err != nil {
+	if err := errors.Join(x.file.Sync(), x.file.Close()); err != nil {
 		return fmt.Errorf("write the index: %w", err)
 	}
 	head := indexHeader{Format: indexFormat, Events: c.Len(), Sizes: map[string]int64{"records": x.at}, Ingest: c.ingest, Unread: c.unread}
@@ -151,7 +151,8 @@ func (x *IndexWriter) whole(name string, write func(io.Writer) error) (int64, er
 	}
 	out := bufio.NewWriterSize(f, 1<<20)
 	err = write(out)
-	if err = errors.Join(err, out.Flush()); err != nil {
+	// Synced one by one: after a power cut index.json must not stand for rows that were never on the disk.
+	if err = errors.Join(err, out.Flush(), f.Sync()); err != nil {
 		return 0, errors.Join(fmt.Errorf("write %s of the index: %w", name, err), f.Close())
 	}
 	size, err := f.Seek(0, io.SeekCurrent)
