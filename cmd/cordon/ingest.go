@@ -54,6 +54,17 @@ func besides(in *trail.Ingest) string {
 	return text
 }
 
+// changed counts the digests that speak of logs which are not as CloudTrail delivered them.
+func changed(in *trail.Ingest) int {
+	n := 0
+	for _, d := range in.Digest {
+		if d.Changed() {
+			n++
+		}
+	}
+	return n
+}
+
 // incomplete is the error of an answer that may lack something.
 func incomplete(in *trail.Ingest) error {
 	n := in.Lost()

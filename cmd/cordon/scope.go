@@ -106,6 +106,9 @@ func (a *app) answerScope(ctx context.Context, o scopeFlags, q trail.Question, n
 		return scopeAnswer{}, err
 	}
 	answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, notes...)
+	if n := changed(answer.corpus.Ingest()); n > 0 {
+		answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, fmt.Sprintf("THE LOG ITSELF MAY HAVE BEEN CHANGED: %s of CloudTrail's own digests do not agree with what is here (a file was changed, or is not among those given); ingest.json of --out and a case's evidence name which", thousands(n)))
+	}
 	if n := answer.corpus.Ingest().Lost(); n > 0 {
 		answer.doc.Summary.Notes = append(answer.doc.Summary.Notes, "not everything could be read, so that this may lack something: stderr, ingest.json of --out and a case's evidence name what")
 	}

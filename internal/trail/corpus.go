@@ -67,6 +67,10 @@ func (in *Ingest) Lost() int {
 // Agrees says that nothing speaks against the digest.
 func (d DigestResult) Agrees() bool { return d.Status == "verified" || d.Status == "hashes-only" }
 
+// Changed says that the digest speaks of logs which are not as they were delivered: changed, or not here. One that could
+// not be looked at says nothing.
+func (d DigestResult) Changed() bool { return !d.Agrees() && d.Status != digestUnopened }
+
 // MaxProblems bounds the list of problems: a corpus of rubbish must not fill the memory.
 const MaxProblems = 10_000
 
