@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -120,23 +121,26 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// Where split gives up or not, what comes of a file is what the walker makes of it.
+// Where split gives up or not, what comes of a file is what the walker makes of it. A record within something odd has
+// the offset of that.
 func FuzzSplit(f *testing.F) {
 	const record = `{"eventVersion":"1.08","eventID":"6e882b9d-2af8-4c67-b91f-aeac6a0e5e70","eventName":"x","eventSource":"sts.amazonaws.com","eventTime":"2024-11-30T08:43:17Z"}`
 	for _, seed := range []string{`{"Records":[` + record + `]}`, "[" + record + "," + record + "]", record + "\n" + record, `{"Records":[` + record + `],"x":1}`,
-		record + `{"torn":"` + "\n" + record, `{"detail":` + record + `}`, "\xef\xbb\xbf" + record} {
+		record + `{"torn":"` + "\n" + record, "{\"Record\ns\":[" + record + "]}", `{"detail":` + record + `}`, "\xef\xbb\xbf" + record} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		type found struct {
 			offset int64
 			raw    string
+			within bool
 		}
 		var fast, walked []found
+		within := false
 		keep := func(to *[]found) *sink {
 			return &sink{problem: func(int64, string, string) {}, record: func(offset int64, raw []byte) error {
 				if checkStrict(raw) == nil { // the strict reader refuses it wherever it comes from
-					*to = append(*to, found{offset, string(raw)})
+					*to = append(*to, found{offset, string(raw), within})
 				}
 				return nil
 			}}
@@ -147,18 +151,20 @@ func FuzzSplit(f *testing.F) {
 		}
 		s, facts := keep(&fast), facts{}
 		err := split(in, &facts, nil, func(offset int64, raw []byte, odd bool) error {
-			if odd {
+			if within = odd; odd {
 				return newWalker(bytes.NewReader(raw)).all(s, 0, offset)
 			}
 			return s.record(offset, raw)
 		})
-		if err != nil {
+		if within = false; err != nil {
 			return
 		}
 		if err := readShapes(bytes.NewReader(data), keep(&walked)); err != nil {
 			return
 		}
-		if !reflect.DeepEqual(fast, walked) {
+		if !slices.EqualFunc(fast, walked, func(a, b found) bool {
+			return a.raw == b.raw && (a.offset == b.offset || a.within && a.offset < b.offset)
+		}) {
 			t.Fatalf("split %+v\nwalker %+v", fast, walked)
 		}
 	})
