@@ -17,7 +17,9 @@ import (
 
 // The fast reader takes from a record what a row needs and steps over the rest, of which it checks no more than that
 // brackets and quotes close. Whatever it finds odd it leaves to the strict reader: it never decides itself that a
-// record is bad. What it does accept is what the strict reader would have said of the same bytes (TestScanIsStrict).
+// record is bad. What it does accept is what the strict reader would have said of the same bytes (TestScanIsStrict), but
+// for names within a request or response that are spelt with escapes, as CloudTrail never does: of an access key under
+// such a name the credential table does not know, and Find, which reads strictly, does.
 
 var (
 	errMore = errors.New("the record goes on after these bytes") // read more and begin again
