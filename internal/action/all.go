@@ -8,4 +8,12 @@ var All = []Action{
 	QuarantineGroup, IsolateInterface, DenyAddresses,
 	DenyInstanceSession, RevokeRoleSessions,
 	EndSessions, DetachAddress, RemoveProfile, StopInstance,
+
+	// credentials
+
+	// role
+
+	// the identity behind a role
+
+	// account
 }

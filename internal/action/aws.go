@@ -10,16 +10,24 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/service/account"
 	"github.com/aws/aws-sdk-go-v2/service/autoscaling"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/directoryservice"
+	"github.com/aws/aws-sdk-go-v2/service/directoryservicedata"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancing"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/guardduty"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"golang.org/x/time/rate"
@@ -32,17 +40,30 @@ type AWS struct {
 	Region    string
 	Caller    string // ARN as GetCallerIdentity names it
 
-	EC2         *ec2.Client
-	AutoScaling *autoscaling.Client
-	CloudTrail  *cloudtrail.Client
-	ELB         *elasticloadbalancing.Client
-	ELBv2       *elasticloadbalancingv2.Client
-	IAM         *iam.Client
-	KMS         *kms.Client
-	SSM         *ssm.Client
-	S3          *s3.Client
-	GuardDuty   *guardduty.Client
-	STS         *sts.Client
+	// Management is the same for the organisation's management account, or for the account that it delegated
+	// Organizations and Identity Center to. Nil where no credentials for it were given: what it knows and could do
+	// is then unknown, not absent.
+	Management *AWS
+
+	Accounts      *account.Client // AWS Account Management: contacts, regions
+	AutoScaling   *autoscaling.Client
+	CloudTrail    *cloudtrail.Client
+	Directory     *directoryservice.Client
+	DirectoryData *directoryservicedata.Client
+	EC2           *ec2.Client
+	ECS           *ecs.Client
+	ELB           *elasticloadbalancing.Client
+	ELBv2         *elasticloadbalancingv2.Client
+	GuardDuty     *guardduty.Client
+	IAM           *iam.Client
+	IdentityStore *identitystore.Client
+	KMS           *kms.Client
+	Lambda        *lambda.Client
+	Organizations *organizations.Client
+	S3            *s3.Client
+	SSM           *ssm.Client
+	SSOAdmin      *ssoadmin.Client
+	STS           *sts.Client
 
 	cfg aws.Config
 	lim *limits
@@ -61,17 +82,25 @@ func connect(cfg aws.Config, lim *limits) *AWS {
 	guarded.APIOptions = append(slices.Clone(cfg.APIOptions), lim.install)
 	return &AWS{
 		Region: cfg.Region, cfg: cfg, lim: lim,
-		EC2:         ec2.NewFromConfig(guarded),
-		AutoScaling: autoscaling.NewFromConfig(guarded),
-		CloudTrail:  cloudtrail.NewFromConfig(guarded),
-		ELB:         elasticloadbalancing.NewFromConfig(guarded),
-		ELBv2:       elasticloadbalancingv2.NewFromConfig(guarded),
-		IAM:         iam.NewFromConfig(guarded),
-		KMS:         kms.NewFromConfig(guarded),
-		SSM:         ssm.NewFromConfig(guarded),
-		S3:          s3.NewFromConfig(guarded),
-		GuardDuty:   guardduty.NewFromConfig(guarded),
-		STS:         sts.NewFromConfig(guarded),
+		Accounts:      account.NewFromConfig(guarded),
+		AutoScaling:   autoscaling.NewFromConfig(guarded),
+		CloudTrail:    cloudtrail.NewFromConfig(guarded),
+		Directory:     directoryservice.NewFromConfig(guarded),
+		DirectoryData: directoryservicedata.NewFromConfig(guarded),
+		EC2:           ec2.NewFromConfig(guarded),
+		ECS:           ecs.NewFromConfig(guarded),
+		ELB:           elasticloadbalancing.NewFromConfig(guarded),
+		ELBv2:         elasticloadbalancingv2.NewFromConfig(guarded),
+		GuardDuty:     guardduty.NewFromConfig(guarded),
+		IAM:           iam.NewFromConfig(guarded),
+		IdentityStore: identitystore.NewFromConfig(guarded),
+		KMS:           kms.NewFromConfig(guarded),
+		Lambda:        lambda.NewFromConfig(guarded),
+		Organizations: organizations.NewFromConfig(guarded),
+		S3:            s3.NewFromConfig(guarded),
+		SSM:           ssm.NewFromConfig(guarded),
+		SSOAdmin:      ssoadmin.NewFromConfig(guarded),
+		STS:           sts.NewFromConfig(guarded),
 	}
 }
 
@@ -99,6 +128,7 @@ func (c *AWS) In(region string) *AWS {
 	cfg.Region = region
 	there := connect(cfg, c.lim)
 	there.Account, there.Partition, there.Caller = c.Account, c.Partition, c.Caller
+	there.Management = c.Management
 	return there
 }
 

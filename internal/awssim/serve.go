@@ -79,7 +79,9 @@ var handlerTable = sync.OnceValue(func() map[reflect.Type]*handler {
 	table := map[reflect.Type]*handler{}
 	for _, list := range [][]handler{
 		stsHandlers(), ec2Handlers(), autoscalingHandlers(), elbHandlers(), elbv2Handlers(),
-		iamHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(), guarddutyHandlers(), cloudtrailHandlers(),
+		iamHandlers(), iamUserHandlers(), iamProviderHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(),
+		guarddutyHandlers(), cloudtrailHandlers(), ecsHandlers(), lambdaHandlers(),
+		organizationsHandlers(), accountHandlers(), identityCenterHandlers(), directoryHandlers(),
 	} {
 		for _, h := range list {
 			table[h.input] = &h
@@ -164,4 +166,6 @@ func (w *World) admit(call Call, region *Region, now time.Time) error {
 }
 
 // isGlobal says whether a service keeps one state for all regions.
-func isGlobal(service string) bool { return service == "iam" }
+func isGlobal(service string) bool {
+	return service == "iam" || service == "organizations" || service == "account"
+}

@@ -26,6 +26,11 @@ const (
 	AccessKey   Kind = "access-key"
 	IAMRole     Kind = "iam-role"
 	AWSAccount  Kind = "account"
+
+	// A session of a role, by its name, and a user that GetFederationToken made. They are named by findings and by
+	// scope, and answered with the principal that they belong to.
+	RoleSession   Kind = "role-session"
+	FederatedUser Kind = "federated-user"
 )
 
 // The kinds of target that are parts or neighbours of a subject.
@@ -39,6 +44,15 @@ const (
 	TargetGroup      Kind = "target-group"
 	ClassicELB       Kind = "classic-load-balancer"
 	SSMSession       Kind = "ssm-session"
+
+	SAMLProvider       Kind = "saml-provider"        // by ARN
+	OIDCProvider       Kind = "oidc-provider"        // by ARN
+	IdentityCenterUser Kind = "identity-center-user" // IDENTITYSTORE/USERID
+	PermissionSet      Kind = "permission-set"       // by ARN
+	DirectoryUser      Kind = "directory-user"       // DIRECTORY/SAMACCOUNTNAME
+	ControlPolicy      Kind = "service-control-policy"
+	Trail              Kind = "trail"    // by ARN
+	Detector           Kind = "detector" // by id
 	// Context marks ids that a finding names and that are nobody's subject: database users, volumes, EKS
 	// clusters. They are shown by triage and never acted on.
 	EKSCluster Kind = "eks-cluster"

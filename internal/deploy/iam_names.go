@@ -15,16 +15,24 @@ import (
 // (docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html). A package
 // that is not here is an error rather than a guess.
 var prefixes = map[string]string{
+	"account":                "account",
 	"autoscaling":            "autoscaling",
 	"cloudtrail":             "cloudtrail",
+	"directoryservice":       "ds",
+	"directoryservicedata":   "ds-data",
 	"ec2":                    "ec2",
+	"ecs":                    "ecs",
 	"elasticloadbalancing":   "elasticloadbalancing",
 	"elasticloadbalancingv2": "elasticloadbalancing",
 	"guardduty":              "guardduty",
 	"iam":                    "iam",
+	"identitystore":          "identitystore",
 	"kms":                    "kms",
+	"lambda":                 "lambda",
+	"organizations":          "organizations",
 	"s3":                     "s3",
 	"ssm":                    "ssm",
+	"ssoadmin":               "sso",
 	"sts":                    "sts",
 }
 

@@ -77,7 +77,7 @@ func TestCompareFindsBoth(t *testing.T) {
 			t.Errorf("%s: unused %v, missing %v; want %v, %v", tt.name, unused, missing, tt.unused, tt.missing)
 		}
 	}
-	if _, _, err := Compare([]action.Op{{Service: "lambda", Name: "Invoke"}}, nil); err == nil {
+	if _, _, err := Compare([]action.Op{{Service: "gamelift", Name: "ListFleets"}}, nil); err == nil {
 		t.Error("an unknown service was given an action's name")
 	}
 }

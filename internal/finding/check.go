@@ -33,10 +33,10 @@ var idSyntax = map[casefile.Kind]*regexp.Regexp{
 	casefile.RDSInstance: regexp.MustCompile(`^[A-Za-z](-?[A-Za-z0-9]){0,62}$`),
 	casefile.RDSCluster:  regexp.MustCompile(`^[A-Za-z](-?[A-Za-z0-9]){0,62}$`),
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-	casefile.IAMUser: regexp.MustCompile(iamName),
-	casefile.IAMRole: regexp.MustCompile(iamName),
-	roleSession:      regexp.MustCompile(iamName),
-	federatedUser:    regexp.MustCompile(iamName),
+	casefile.IAMUser:       regexp.MustCompile(iamName),
+	casefile.IAMRole:       regexp.MustCompile(iamName),
+	casefile.RoleSession:   regexp.MustCompile(iamName),
+	casefile.FederatedUser: regexp.MustCompile(iamName),
 	// https://docs.aws.amazon.com/STS/latest/APIReference/API_Credentials.html allows 16 to 128 characters
 	casefile.AccessKey:  regexp.MustCompile(`^(AKIA|ASIA)[A-Z0-9]{12,124}$`),
 	casefile.AWSAccount: accountID,

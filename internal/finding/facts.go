@@ -14,10 +14,8 @@ import (
 
 // Kinds that only findings name; playbooks do not act on them.
 const (
-	roleSession   casefile.Kind = "role-session"
-	federatedUser casefile.Kind = "federated-user"
-	shardGroup    casefile.Kind = "rds-shard-group"
-	backup        casefile.Kind = "backup"
+	shardGroup casefile.Kind = "rds-shard-group"
+	backup     casefile.Kind = "backup"
 )
 
 // facts is what one finding names, before anything is decided about it. The groups are what route.go's tables

@@ -234,9 +234,9 @@ func (f *facts) callerSubjects(c caller) []casefile.Subject {
 	case kind == "assumedrole", kind == "role":
 		playbook = casefile.PlaybookRole
 		add(casefile.IAMRole, c.name, playbook)
-		add(roleSession, c.session(), playbook)
+		add(casefile.RoleSession, c.session(), playbook)
 	case kind == "federateduser", kind == "samluser", kind == "webidentityuser":
-		add(federatedUser, c.name, playbook)
+		add(casefile.FederatedUser, c.name, playbook)
 		f.note("a federated user: the finding does not name the IAM user whose key made its session")
 	default:
 		add(casefile.IAMUser, c.name, playbook)

@@ -17,6 +17,10 @@ type Playbook struct {
 	Kinds   []casefile.Kind
 	Reads   action.Ops      // what Draft itself looks at, beyond the actions' own reads
 	Actions []action.Action // every action that a plan of it may hold, in the order that docs show them
+	// Resolve names the subject that the plan is about, where an id was named that belongs to it: an access key's
+	// user. Two ids of one subject are answered once. Nil: the subject is the one that was named. It reads, within
+	// Reads.
+	Resolve func(ctx context.Context, c *action.AWS, in Incident) (casefile.Subject, error)
 	// Draft looks at the subject and lists the steps. It changes nothing. An error that wraps
 	// action.ErrGone says that the subject does not exist: nothing can be planned.
 	Draft func(ctx context.Context, c *action.AWS, in Incident, o Options) (Draft, error)
@@ -39,9 +43,11 @@ func For(name string) (Playbook, bool) {
 type Incident struct {
 	Subject casefile.Subject
 	Finding casefile.Incident
+	Reached *Reached // set where scope found the subject, or knows how it was entered
 }
 
-// Options are the responder's choices, from the command line.
+// Options are the responder's choices, from the command line. A choice that a playbook has no use for is not an
+// error: one finding may open several.
 type Options struct {
 	CutFirst        bool              // contain ahead of the evidence that is not instantaneous
 	Standby         bool              // keep the instance in its Auto Scaling group, in standby
@@ -53,6 +59,25 @@ type Options struct {
 	Tags            map[string]string // added to whatever cordon tags
 	Responder       []netip.Prefix    // the responder's own addresses, never denied
 	CaptureDeadline time.Duration     // how long the SSM agent's own calls stay out of the deny with ForensicsEgress
+
+	SessionsOnly   bool     // credentials: deny the sessions issued until now alone, for a user who must keep working with new ones
+	OnlySession    string   // role: cut the one session of that name
+	SourceIdentity string   // role: cut the sessions with that source identity alone
+	CloseTo        []string // role: who may not assume it any more: ARNs of principals or providers, account ids
+	CutProviders   []string // role: ARNs of SAML and OIDC providers that may sign nobody in any more
+	SSOUser        string   // role: the Identity Center user behind it, by user name; default: the finding's session name
+	DirectoryUsers []string // role: users of AWS Managed Microsoft AD to disable, DIRECTORY/SAMACCOUNTNAME
+	Spare          []string // ARNs of users and roles that are never cut: the responders' own
+	QuarantineOU   string   // account: move it to this organisational unit instead of attaching a policy
+	DeleteRoot     bool     // account: plan the deletion of the root user's credentials too, approved on its own
+}
+
+// Reached is how scope says that a subject was reached from the incident, where no finding names it.
+type Reached struct {
+	Session string   // the role session's name, where the subject is a role
+	Via     string   // the identity it was reached from, as scope prints it
+	Doors   []string // ARNs of the principals and providers that the intruder assumed it from
+	Why     string   // one line, with what proves it
 }
 
 // Draft is a plan before it is numbered and observed.

@@ -1,0 +1,5 @@
+package awssim
+
+func accountHandlers() []handler {
+	return []handler{}
+}

@@ -1,0 +1,5 @@
+package awssim
+
+func directoryHandlers() []handler {
+	return []handler{}
+}

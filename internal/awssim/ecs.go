@@ -1,0 +1,5 @@
+package awssim
+
+func ecsHandlers() []handler {
+	return []handler{}
+}

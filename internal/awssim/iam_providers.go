@@ -1,0 +1,5 @@
+package awssim
+
+func iamProviderHandlers() []handler {
+	return []handler{}
+}

@@ -1,0 +1,5 @@
+package awssim
+
+func iamUserHandlers() []handler {
+	return []handler{}
+}

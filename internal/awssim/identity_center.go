@@ -1,0 +1,5 @@
+package awssim
+
+func identityCenterHandlers() []handler {
+	return []handler{}
+}

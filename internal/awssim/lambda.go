@@ -1,0 +1,5 @@
+package awssim
+
+func lambdaHandlers() []handler {
+	return []handler{}
+}

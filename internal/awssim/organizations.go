@@ -1,0 +1,5 @@
+package awssim
+
+func organizationsHandlers() []handler {
+	return []handler{}
+}
