@@ -113,7 +113,7 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 	}
 	subjects := answered(doc.Incident)
 	if !slices.ContainsFunc(subjects, planned) {
-		return casefile.Plan{}, nil, fmt.Errorf("%w: this version plans for instances alone, and this names %s; nothing was touched", errNoPlaybook, kinds(subjects))
+		return casefile.Plan{}, nil, fmt.Errorf("%w: this version has no playbook for %s; nothing was touched", errNoPlaybook, kinds(subjects))
 	}
 	for _, s := range subjects {
 		if err := finding.CheckID(s); err != nil {
@@ -128,6 +128,28 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 	if err != nil {
 		return base, nil, err
 	}
+	if base, err = answer(ctx, conn, base, subjects, doc.Incident, o); err != nil {
+		return base, nil, err
+	}
+	data, _, err := engine.Encode(base)
+	if err != nil {
+		return base, nil, err
+	}
+	if p.out != "" {
+		if err := os.WriteFile(p.out, data, 0o600); err != nil {
+			return base, nil, fmt.Errorf("write the plan: %w", err)
+		}
+	}
+	return base, data, nil
+}
+
+// answer drafts the steps for each subject once: a finding names a user and the key that was used, and both are the user.
+func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, subjects []casefile.Subject, finding casefile.Incident, o playbook.Options) (casefile.Plan, error) {
+	type subject struct {
+		kind casefile.Kind
+		id   string
+	}
+	answered := map[subject]bool{}
 	for _, s := range subjects {
 		if !planned(s) {
 			base.Unanswered = append(base.Unanswered, s)
@@ -140,28 +162,33 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan,
 		if s.Region == "" {
 			s.Region = conn.Region
 		}
-		if base.Subjects == nil {
-			base.Subject = s
+		in := playbook.Incident{Subject: s, Finding: finding}
+		there := conn.In(s.Region)
+		if book.Resolve != nil {
+			var err error
+			if in.Subject, err = book.Resolve(action.Allow(ctx, book.Reads, nil, nil), there, in); err != nil {
+				return base, err
+			}
 		}
-		base.Subjects = append(base.Subjects, s)
-		base, err = engine.Plan(ctx, conn.In(s.Region), base, book, playbook.Incident{Subject: s, Finding: doc.Incident}, o)
+		if key := (subject{in.Subject.Kind, in.Subject.ID}); answered[key] {
+			continue
+		} else {
+			answered[key] = true
+		}
+		if base.Subjects == nil {
+			base.Subject = in.Subject
+		}
+		base.Subjects = append(base.Subjects, in.Subject)
+		var err error
+		base, err = engine.Plan(ctx, there, base, book, in, o)
 		if errors.Is(err, action.ErrGone) {
-			return base, nil, fmt.Errorf("%s %s: nothing was touched: %w", s.Kind, s.ID, err)
+			return base, fmt.Errorf("%s %s: nothing was touched: %w", in.Subject.Kind, in.Subject.ID, err)
 		}
 		if err != nil {
-			return base, nil, err
+			return base, err
 		}
 	}
-	data, _, err := engine.Encode(base)
-	if err != nil {
-		return base, nil, err
-	}
-	if p.out != "" {
-		if err := os.WriteFile(p.out, data, 0o600); err != nil {
-			return base, nil, fmt.Errorf("write the plan: %w", err)
-		}
-	}
-	return base, data, nil
+	return base, nil
 }
 
 // planned tells whether this version can plan for a subject.

@@ -10,6 +10,7 @@ var All = []Action{
 	EndSessions, DetachAddress, RemoveProfile, StopInstance,
 
 	// credentials
+	DenyUser, DisableKeys,
 
 	// role
 

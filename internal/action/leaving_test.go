@@ -121,7 +121,7 @@ func withACL(w *awssim.World) {
 	})
 }
 
-var trials = []trial{
+var ec2Trials = []trial{
 	{name: "suspend", setup: inGroup, steps: []trialStep{{SuspendProcesses, group, nil}}},
 	{
 		name: "detach and resume", setup: inGroup, differs: replaced,
@@ -163,7 +163,7 @@ var trials = []trial{
 			{DenyInstanceSession, webRole(), map[string]string{"role_id": roleID}},
 		},
 	},
-	{name: "revoke the role", setup: twoHosts, steps: []trialStep{{RevokeRoleSessions, webRole(), map[string]string{"role_id": roleID}}}},
+	{name: "revoke the role", setup: twoHosts, moment: true, steps: []trialStep{{RevokeRoleSessions, webRole(), map[string]string{"role_id": roleID}}}},
 }
 
 func TestResumeLeavesWhatTheOwnerSuspended(t *testing.T) {

@@ -30,7 +30,7 @@ type policyStatement struct {
 	Action    any `json:",omitempty"`
 	NotAction any `json:",omitempty"`
 	Resource  string
-	Condition map[string]map[string]string
+	Condition map[string]map[string]string `json:",omitempty"`
 }
 
 // DenySessionPolicy denies everything to the sessions that one instance has of a role, and nothing to anybody
@@ -56,6 +56,11 @@ func RevokeSessionsPolicy(cutoff time.Time) string {
 		Sid: "CordonRevokeSessions", Effect: "Deny", Action: "*", Resource: "*",
 		Condition: map[string]map[string]string{"DateLessThan": {"aws:TokenIssueTime": cutoff.UTC().Format(time.RFC3339)}},
 	})
+}
+
+// DenyAllPolicy denies everything, whoever asks and however.
+func DenyAllPolicy() string {
+	return policyText(policyStatement{Sid: "CordonDenyAll", Effect: "Deny", Action: "*", Resource: "*"})
 }
 
 func policyText(s policyStatement) string {

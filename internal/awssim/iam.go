@@ -18,10 +18,15 @@ import (
 type IAMState struct {
 	Roles            map[string]*Role            `dump:"iam/role"`
 	InstanceProfiles map[string]*InstanceProfile `dump:"iam/instance-profile"`
+	Users            map[string]*User            `dump:"iam/user"`
+	Policies         map[string]*ManagedPolicy   `dump:"iam/policy"` // by ARN
 }
 
 func newIAMState() IAMState {
-	return IAMState{Roles: map[string]*Role{}, InstanceProfiles: map[string]*InstanceProfile{}}
+	return IAMState{
+		Roles: map[string]*Role{}, InstanceProfiles: map[string]*InstanceProfile{},
+		Users: map[string]*User{}, Policies: map[string]*ManagedPolicy{},
+	}
 }
 
 // instanceProfile finds an instance profile by its name or ARN and gives its

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,11 +23,26 @@ import (
 	"cordon/internal/playbook"
 )
 
-// choices are what a responder may ask for, so that together they reach every step of the playbook.
-var choices = []playbook.Options{
-	{},
-	{CutFirst: true, Standby: true, RevokeRole: true, Cut: "stop"},
-	{ForensicsEgress: true, Lock: "compliance", LockDays: 1, Tags: map[string]string{"cordon:case": "x", "ticket": "IR-1"}},
+// choices are what a responder may ask for, so that together they reach every step of each playbook.
+var choices = map[string][]playbook.Options{
+	casefile.PlaybookEC2: {
+		{},
+		{CutFirst: true, Standby: true, RevokeRole: true, Cut: "stop"},
+		{ForensicsEgress: true, Lock: "compliance", LockDays: 1, Tags: map[string]string{"cordon:case": "x", "ticket": "IR-1"}},
+	},
+	casefile.PlaybookCredentials: {{}, {SessionsOnly: true}},
+	casefile.PlaybookRole:        {{}},
+	casefile.PlaybookAccount:     {{}},
+}
+
+// bookOf gives the playbook that a scenario is for: its name begins with it.
+func bookOf(t *testing.T, s drill.Scenario) playbook.Playbook {
+	name, _, _ := strings.Cut(s.Name, "-")
+	book, ok := playbook.For(name)
+	if !ok {
+		t.Fatalf("scenario %s is for no playbook", s.Name)
+	}
+	return book
 }
 
 // TestCallsAgainstPolicy answers every drill in every way and puts everything back. What was called is what the
@@ -35,22 +51,26 @@ func TestCallsAgainstPolicy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: every drill in every way is left out of a short run")
 	}
-	var contained, all []action.Op
+	contained, all := map[string][]action.Op{}, map[string][]action.Op{}
 	for _, scenario := range drill.All() {
-		for i, o := range choices {
+		book := bookOf(t, scenario)
+		for i, o := range choices[book.Name] {
 			synctest.Test(t, func(t *testing.T) {
-				applied, whole := answer(t, scenario, int64(i), o)
-				contained, all = append(contained, applied...), append(all, whole...)
+				applied, whole := answer(t, scenario, book, int64(i), o)
+				contained[book.Name], all[book.Name] = append(contained[book.Name], applied...), append(all[book.Name], whole...)
 			})
 		}
 	}
-	check(t, "contain", contained, deploy.PolicyOptions{})
-	check(t, "contain and release", all, deploy.PolicyOptions{Release: true})
+	for _, book := range playbook.All {
+		check(t, book, "contain", contained[book.Name], deploy.PolicyOptions{})
+		check(t, book, "contain and release", all[book.Name], deploy.PolicyOptions{Release: true})
+	}
 }
 
-func check(t *testing.T, what string, calls []action.Op, o deploy.PolicyOptions) {
+func check(t *testing.T, book playbook.Playbook, what string, calls []action.Op, o deploy.PolicyOptions) {
 	t.Helper()
-	docs, err := deploy.Policy(playbook.EC2, o)
+	what = book.Name + ", " + what
+	docs, err := deploy.Policy(book, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,29 +88,36 @@ func check(t *testing.T, what string, calls []action.Op, o deploy.PolicyOptions)
 }
 
 // answer plans, applies and releases, and lists what was called until the end of each of the last two.
-func answer(t *testing.T, s drill.Scenario, seed int64, o playbook.Options) (applied, whole []action.Op) {
+func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, o playbook.Options) (applied, whole []action.Op) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	d := s.Build(drill.Options{Seed: seed})
-	d.World.Suspect(d.Instance)
-	d.World.AddImage(d.Region, awssim.Image{Name: "made of the suspect", SourceInstance: d.Instance})
-	// Leaving its Auto Scaling group takes an instance out of the group's own target groups, by whichever comes first:
-	// only a registration made by hand needs the call for certain.
-	d.World.AddTargetGroup(d.Region, awssim.TargetGroup{Name: "by-hand", Port: 80, Targets: []awssim.Target{{ID: d.Instance}}})
-	d.World.AddClassicLoadBalancer(d.Region, awssim.ClassicLoadBalancer{Name: "by-hand", Instances: []string{d.Instance}})
+	if d.Instance != "" {
+		beside(d)
+	}
 	cfg := aws.Config{Region: d.Region}
 	d.World.Attach(&cfg, d.Caller)
 	conn := action.Connect(cfg)
 	must(t, s.Name+": identify", conn.Identify(ctx))
+	if d.Management != "" {
+		d.World.Attach(&cfg, d.Management)
+		conn.Management = action.Connect(cfg)
+		must(t, s.Name+": identify the management account", conn.Management.Identify(ctx))
+	}
 	docs, _, err := finding.ReadAll("finding.json", bytes.NewReader(d.Finding))
 	must(t, s.Name+": read the finding", err)
 	incident := docs[0].Incident
-	subject := incident.Subjects[slices.IndexFunc(incident.Subjects, func(x casefile.Subject) bool { return x.Kind == casefile.EC2Instance })]
+	subject := incident.Subjects[slices.IndexFunc(incident.Subjects, func(x casefile.Subject) bool { return x.Playbook == book.Name })]
+	in := playbook.Incident{Subject: subject, Finding: incident}
+	if book.Resolve != nil {
+		in.Subject, err = book.Resolve(action.Allow(ctx, book.Reads, nil, nil), conn, in)
+		must(t, s.Name+": resolve", err)
+	}
 	base := casefile.Plan{
 		Format: 1, Kind: casefile.PlanContain, Case: "case-1", Simulated: true, Account: conn.Account, Region: d.Region,
-		Partition: conn.Partition, Subject: subject, Finding: &incident, FindingRaw: string(d.Finding),
+		Partition: conn.Partition, Subject: in.Subject, Finding: &incident, FindingRaw: string(d.Finding),
 	}
-	plan, err := engine.Plan(ctx, conn, base, playbook.EC2, playbook.Incident{Subject: subject, Finding: incident}, o)
+	plan, err := engine.Plan(ctx, conn, base, book, in, o)
 	must(t, s.Name+": plan", err)
 	e := openCase(t, ctx, conn)
 	for _, step := range plan.Steps {
@@ -113,6 +140,16 @@ func answer(t *testing.T, s drill.Scenario, seed int64, o playbook.Options) (app
 		t.Fatalf("%s: release: %v", s.Name, err)
 	}
 	return applied, ops(d.World.Calls())
+}
+
+// beside is what an instance's surroundings need so that every call of the playbook is made. Leaving its Auto Scaling
+// group takes an instance out of the group's own target groups, by whichever comes first: only a registration made by
+// hand needs the call for certain.
+func beside(d drill.Drill) {
+	d.World.Suspect(d.Instance)
+	d.World.AddImage(d.Region, awssim.Image{Name: "made of the suspect", SourceInstance: d.Instance})
+	d.World.AddTargetGroup(d.Region, awssim.TargetGroup{Name: "by-hand", Port: 80, Targets: []awssim.Target{{ID: d.Instance}}})
+	d.World.AddClassicLoadBalancer(d.Region, awssim.ClassicLoadBalancer{Name: "by-hand", Instances: []string{d.Instance}})
 }
 
 func openCase(t *testing.T, ctx context.Context, conn *action.AWS) *engine.Engine {

@@ -2,12 +2,32 @@ package deploy
 
 import (
 	"fmt"
+	"strings"
 
 	"cordon/internal/action"
 )
 
 // conditions is the Condition element: operator, key, values.
 type conditions map[string]map[string][]string
+
+// in fills the partition in.
+func (c conditions) in(partition string) conditions {
+	var filled conditions
+	for operator, keys := range c {
+		for key, values := range keys {
+			for _, v := range values {
+				if filled == nil {
+					filled = conditions{}
+				}
+				if filled[operator] == nil {
+					filled[operator] = map[string][]string{}
+				}
+				filled[operator][key] = append(filled[operator][key], strings.ReplaceAll(v, "{partition}", partition))
+			}
+		}
+	}
+	return filled
+}
 
 // grant lets one action touch some resources. Resources are what follows "arn:PARTITION:", with {account} for
 // the account.
@@ -31,6 +51,7 @@ const (
 	targetGroups = "elasticloadbalancing:*:{account}:targetgroup/*"
 	classicLBs   = "elasticloadbalancing:*:{account}:loadbalancer/*"
 	roles        = "iam::{account}:role/*"
+	users        = "iam::{account}:user/*"
 	keys         = "kms:*:{account}:key/*"
 	sessions     = "ssm:*:{account}:session/*"
 )
@@ -40,7 +61,10 @@ const caseTag = "cordon:case"
 
 var (
 	tagsCase = conditions{"StringLike": {"aws:RequestTag/" + caseTag: {"*"}}}
-	hasCase  = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
+	// The partition is filled in: aws:PolicyARN of AWS's own policies has it
+	// (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html).
+	denyAllAlone = conditions{"ArnEquals": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll"}}}
+	hasCase      = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
 )
 
 // onResources says which resources each changing operation touches
@@ -81,8 +105,13 @@ var onResources = map[string][]grant{
 	"elasticloadbalancing:DeregisterInstancesFromLoadBalancer": {{resources: []string{classicLBs}}},
 	"elasticloadbalancing:RegisterInstancesWithLoadBalancer":   {{resources: []string{classicLBs}}},
 
+	"iam:AttachUserPolicy": {{resources: []string{users}, only: denyAllAlone}},
 	"iam:DeleteRolePolicy": {{resources: []string{roles}}},
+	"iam:DeleteUserPolicy": {{resources: []string{users}}},
+	"iam:DetachUserPolicy": {{resources: []string{users}, only: denyAllAlone}},
 	"iam:PutRolePolicy":    {{resources: []string{roles}}},
+	"iam:PutUserPolicy":    {{resources: []string{users}}},
+	"iam:UpdateAccessKey":  {{resources: []string{users}}},
 	"ssm:TerminateSession": {{resources: []string{sessions}}},
 }
 

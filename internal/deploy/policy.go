@@ -167,7 +167,7 @@ func (b *builder) part(name string, ops action.Ops) error {
 }
 
 func (b *builder) statement(g grant) Statement {
-	s := Statement{Effect: "Allow", Action: []string{g.action}, Condition: g.only}
+	s := Statement{Effect: "Allow", Action: []string{g.action}, Condition: g.only.in(b.o.Partition)}
 	for _, r := range g.resources {
 		s.Resource = append(s.Resource, "arn:"+b.o.Partition+":"+strings.ReplaceAll(r, "{account}", b.o.Account))
 	}

@@ -171,3 +171,10 @@ func (e *estate) drill(instance string, finding []byte) Drill {
 		Caller: e.arnOf("sts", "", account, "assumed-role/incident-response/responder"),
 	}
 }
+
+// about ends the construction of an incident that is about no instance.
+func (e *estate) about(subject string, finding []byte) Drill {
+	d := e.drill("", finding)
+	d.Subject = subject
+	return d
+}

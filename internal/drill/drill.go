@@ -29,7 +29,12 @@ type Drill struct {
 	Account  string
 	Region   string
 	Caller   string // ARN of the responder
-	Instance string // id of the compromised instance
+	Instance string // id of the compromised instance, "" where the incident is about none
+	Subject  string // id of the user, role or account that it is about instead
+
+	// Management is the ARN of the responder in the organisation's management
+	// account, "" where there is no organisation or no access to it.
+	Management string
 }
 
 // Scenario is an incident that can be built.
@@ -57,6 +62,8 @@ func All() []Scenario {
 		manyInterfaces,
 		terminated,
 		gov,
+		leakedKey,
+		fullQuota,
 	}
 }
 

@@ -32,7 +32,7 @@ const (
 	intruderAddress = "203.0.113.9"
 )
 
-// report makes GuardDuty say it: the finding is kept in the region's detector,
+// report makes GuardDuty say it, of an instance or, where that is "", of the key alone: the finding is kept in the region's detector,
 // where GetFindings has it, and given in the shape that EventBridge delivers.
 // https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_findings_eventbridge.html
 func (e *estate) report(instance string, a alarm) []byte {
@@ -46,13 +46,16 @@ func (e *estate) report(instance string, a alarm) []byte {
 		Id: aws.String(id), Arn: aws.String(e.arnOf("guardduty", e.region, account, "detector/"+detector+"/finding/"+id)),
 		Type: aws.String(a.kind), Severity: aws.Float64(a.severity), Title: aws.String(a.title), Description: aws.String(a.title),
 		CreatedAt: stamp(4 * time.Minute), UpdatedAt: stamp(4 * time.Minute),
-		Resource: &types.Resource{ResourceType: aws.String("Instance"), InstanceDetails: e.details(instance)},
+		Resource: &types.Resource{ResourceType: aws.String("Instance")},
 		Service: &types.Service{
 			ServiceName: aws.String("guardduty"), DetectorId: aws.String(detector), ResourceRole: aws.String("TARGET"),
 			Archived: aws.Bool(false), Count: aws.Int32(3), EventFirstSeen: stamp(50 * time.Minute), EventLastSeen: stamp(6 * time.Minute),
 			AdditionalInfo: &types.ServiceAdditionalInfo{Type: aws.String("default"), Value: aws.String("{}")},
 			Action:         a.action,
 		},
+	}
+	if instance != "" {
+		f.Resource.InstanceDetails = e.details(instance)
 	}
 	if a.key != nil {
 		f.Resource.ResourceType, f.Resource.AccessKeyDetails = aws.String("AccessKey"), a.key
