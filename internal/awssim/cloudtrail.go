@@ -12,10 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 )
 
-// CloudTrailState is a region's event history, in no order.
-type CloudTrailState struct{ History []types.Event }
+// CloudTrailState is a region's event history, in no order, and the trails whose home it is, by ARN.
+type CloudTrailState struct {
+	History []types.Event
+	Trails  map[string]*Trail `dump:"cloudtrail/trail"`
+}
 
-func cloudtrailHandlers() []handler { return []handler{read(lookupEvents)} }
+func newCloudTrailState() CloudTrailState { return CloudTrailState{Trails: map[string]*Trail{}} }
+
+func cloudtrailHandlers() []handler { return append(trailHandlers(), read(lookupEvents)) }
 
 // AddEvents puts records into a region's event history. It panics for what is no record, which only a test can pass.
 func (w *World) AddEvents(region string, records ...string) {

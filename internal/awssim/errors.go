@@ -118,6 +118,10 @@ func errorsOf(service string) protocolErrors {
 		return protocolErrors{"SlowDown", "AccessDenied", "InternalError", "ServiceUnavailable", "ExpiredToken", 503, 403}
 	case "ssm", "kms", "cloudtrail":
 		return protocolErrors{"ThrottlingException", "AccessDeniedException", "InternalServerError", "ServiceUnavailable", "ExpiredTokenException", 400, 400}
+	case "organizations":
+		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "ServiceException", "ServiceUnavailable", "ExpiredTokenException", 400, 400}
+	case "account":
+		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "InternalServerException", "ServiceUnavailable", "ExpiredTokenException", 429, 403}
 	case "guardduty":
 		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "InternalServerErrorException", "ServiceUnavailable", "ExpiredTokenException", 429, 403}
 	default:

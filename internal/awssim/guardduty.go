@@ -18,6 +18,8 @@ func newGuardDutyState() GuardDutyState { return GuardDutyState{Detectors: map[s
 // Detector is GuardDuty in one region, with its findings by id.
 type Detector struct {
 	ID       string
+	Disabled bool
+	Admin    string // the administrator account that manages it, or ""
 	Findings map[string]*types.Finding
 }
 
@@ -26,6 +28,8 @@ func guarddutyHandlers() []handler {
 		read(guarddutyListDetectors),
 		read(guarddutyListFindings),
 		read(guarddutyGetFindings),
+		read(guarddutyGetDetector),
+		write(guarddutyUpdateDetector),
 	}
 }
 
@@ -94,6 +98,38 @@ func guarddutyGetFindings(r *Request, in *guardduty.GetFindingsInput) (*guarddut
 		}
 	}
 	return out, nil
+}
+
+// https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetDetector.html
+func guarddutyGetDetector(r *Request, in *guardduty.GetDetectorInput) (*guardduty.GetDetectorOutput, error) {
+	d, err := findDetector(r, in.DetectorId)
+	if err != nil {
+		return nil, err
+	}
+	status := types.DetectorStatusEnabled
+	if d.Disabled {
+		status = types.DetectorStatusDisabled
+	}
+	return &guardduty.GetDetectorOutput{Status: status, ServiceRole: aws.String(r.Account.globalARN("iam", "role/aws-service-role/guardduty.amazonaws.com/AWSServiceRoleForAmazonGuardDuty"))}, nil
+}
+
+// A member of an administrator account does not turn its own detector off or on.
+// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_accounts.html
+func guarddutyUpdateDetector(r *Request, in *guardduty.UpdateDetectorInput) (*guardduty.UpdateDetectorOutput, error) {
+	id := aws.ToString(in.DetectorId)
+	d, ok := r.Region.GuardDuty.Detectors[id]
+	if !ok {
+		r.missing(id)
+		return nil, badRequest("The request is rejected because the input detectorId is not owned by the current account.")
+	}
+	if d.Admin != "" && r.callerAccount() != d.Admin {
+		return nil, badRequest("The request is rejected because a member cannot manage its own detector.")
+	}
+	if in.Enable != nil {
+		touch(r, r.Region.GuardDuty.Detectors, id)
+		d.Disabled = !*in.Enable
+	}
+	return &guardduty.UpdateDetectorOutput{}, nil
 }
 
 func findDetector(r *Request, id *string) (*Detector, error) {

@@ -20,6 +20,10 @@ type IAMState struct {
 	InstanceProfiles map[string]*InstanceProfile `dump:"iam/instance-profile"`
 	Users            map[string]*User            `dump:"iam/user"`
 	Policies         map[string]*ManagedPolicy   `dump:"iam/policy"` // by ARN
+	Root             RootUser                    `dump:"iam/root"`
+
+	Report    *CredentialReport
+	reporting bool
 }
 
 func newIAMState() IAMState {

@@ -14,7 +14,10 @@ type Account struct {
 	Regions   map[string]*Region // those that were touched
 
 	IAM IAMState
+	Org OrganizationState
 	S3  S3State
+
+	Contacts map[string]*Contact `dump:"account/contact"` // by kind: BILLING, OPERATIONS, SECURITY
 }
 
 // Region is one region of the account. Fields marked json:"-" hold what AWS
@@ -58,7 +61,7 @@ type Region struct {
 func newAccount(id, partition string) *Account {
 	return &Account{
 		ID: id, Partition: partition, Regions: map[string]*Region{},
-		IAM: newIAMState(), S3: newS3State(),
+		IAM: newIAMState(), Org: newOrganization(), S3: newS3State(), Contacts: map[string]*Contact{},
 	}
 }
 
@@ -85,6 +88,7 @@ func newRegion(name, optIn string) *Region {
 		// (docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html).
 		ACLEntryQuota: 20,
 		AutoScaling:   newAutoScalingState(),
+		CloudTrail:    newCloudTrailState(),
 		ELB:           newELBState(),
 		ELBv2:         newELBv2State(),
 		KMS:           newKMSState(),

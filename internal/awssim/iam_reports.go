@@ -1,0 +1,173 @@
+package awssim
+
+import (
+	"encoding/csv"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// RootUser is what the account's root user has.
+type RootUser struct {
+	Keys         []UserKey
+	MFA          bool
+	Certificates []Certificate
+	Password     bool
+}
+
+// CredentialReport is the report as it was made last.
+type CredentialReport struct {
+	Made    time.Time
+	Content string
+}
+
+func iamReportHandlers() []handler {
+	return []handler{
+		read(iamGetAccountAuthorizationDetails),
+		read(iamGetAccountSummary),
+		write(iamGenerateCredentialReport),
+		read(iamGetCredentialReport),
+	}
+}
+
+// One list holds users, groups, roles and policies, and pages run over all of
+// them. Inline documents are percent-encoded.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
+func iamGetAccountAuthorizationDetails(r *Request, in *iam.GetAccountAuthorizationDetailsInput) (*iam.GetAccountAuthorizationDetailsOutput, error) {
+	wanted := func(e types.EntityType) bool { return len(in.Filter) == 0 || slices.Contains(in.Filter, e) }
+	users, roles := view(r, r.Account.IAM.Users), view(r, r.Account.IAM.Roles)
+	policies := view(r, r.Account.IAM.Policies)
+	var all []string
+	add := func(e types.EntityType, names []string) {
+		if !wanted(e) {
+			return
+		}
+		for _, n := range names {
+			all = append(all, string(e)+"/"+n)
+		}
+	}
+	add(types.EntityTypeUser, sortedKeys(users))
+	add(types.EntityTypeRole, sortedKeys(roles))
+	add(types.EntityTypeLocalManagedPolicy, sortedKeys(policies))
+	names, next, err := page(r, all, func(s string) string { return s }, in.MaxItems, in.Marker)
+	if err != nil {
+		return nil, err
+	}
+	out := &iam.GetAccountAuthorizationDetailsOutput{Marker: next, IsTruncated: next != nil}
+	for _, n := range names {
+		kind, name, _ := strings.Cut(n, "/")
+		switch types.EntityType(kind) {
+		case types.EntityTypeUser:
+			out.UserDetailList = append(out.UserDetailList, userDetail(users[name]))
+		case types.EntityTypeRole:
+			out.RoleDetailList = append(out.RoleDetailList, roleDetail(roles[name]))
+		default:
+			p := policies[name]
+			out.Policies = append(out.Policies, types.ManagedPolicyDetail{Arn: aws.String(p.ARN), PolicyName: aws.String(p.Name), PolicyId: aws.String(p.ID)})
+		}
+	}
+	return out, nil
+}
+
+func userDetail(u *User) types.UserDetail {
+	base := userOut(u)
+	return types.UserDetail{
+		Arn: base.Arn, UserId: base.UserId, UserName: base.UserName, Path: base.Path, CreateDate: base.CreateDate, Tags: base.Tags,
+		PermissionsBoundary: base.PermissionsBoundary, GroupList: slices.Clone(u.Groups),
+		UserPolicyList: inlineOut(u.Inline), AttachedManagedPolicies: attachedOut(u.Attached),
+	}
+}
+
+func roleDetail(role *Role) types.RoleDetail {
+	return types.RoleDetail{
+		Arn: aws.String(role.ARN), RoleId: aws.String(role.ID), RoleName: aws.String(role.Name), Path: aws.String(role.Path),
+		CreateDate: aws.Time(role.Created), AssumeRolePolicyDocument: aws.String(percentEncode(role.Trust)),
+		RolePolicyList: inlineOut(role.Inline), AttachedManagedPolicies: attachedOut(role.Attached),
+	}
+}
+
+func inlineOut(inline map[string]string) []types.PolicyDetail {
+	var list []types.PolicyDetail
+	for _, n := range sortedKeys(inline) {
+		list = append(list, types.PolicyDetail{PolicyName: aws.String(n), PolicyDocument: aws.String(percentEncode(inline[n]))})
+	}
+	return list
+}
+
+func attachedOut(attached map[string]string) []types.AttachedPolicy {
+	var list []types.AttachedPolicy
+	for _, arn := range sortedKeys(attached) {
+		list = append(list, types.AttachedPolicy{PolicyArn: aws.String(arn), PolicyName: aws.String(attached[arn])})
+	}
+	return list
+}
+
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html
+func iamGetAccountSummary(r *Request, _ *iam.GetAccountSummaryInput) (*iam.GetAccountSummaryOutput, error) {
+	one := func(b bool) int32 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	root := r.Account.IAM.Root
+	return &iam.GetAccountSummaryOutput{SummaryMap: map[string]int32{
+		"Users": int32(len(r.Account.IAM.Users)), "Roles": int32(len(r.Account.IAM.Roles)),
+		"AccountAccessKeysPresent": one(len(root.Keys) > 0), "AccountMFAEnabled": one(root.MFA),
+		"AccountPasswordPresent": one(root.Password), "AccountSigningCertificatesPresent": one(len(root.Certificates) > 0),
+	}}, nil
+}
+
+// A report is made at most every four hours; within them the last one is given
+// again. It takes seconds to make.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
+func iamGenerateCredentialReport(r *Request, _ *iam.GenerateCredentialReportInput) (*iam.GenerateCredentialReportOutput, error) {
+	s := &r.Account.IAM
+	if s.Report != nil && r.Now.Sub(s.Report.Made) < 4*time.Hour {
+		return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
+	}
+	if !s.reporting {
+		s.reporting = true
+		r.later("credential-report", 5*time.Second, func(now time.Time) {
+			s.reporting, s.Report = false, &CredentialReport{now, s.report()}
+		})
+	}
+	return &iam.GenerateCredentialReportOutput{
+		State: types.ReportStateTypeStarted, Description: aws.String("No report exists. Starting a new report generation task"),
+	}, nil
+}
+
+func (s *IAMState) report() string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"user", "arn", "password_enabled", "access_key_1_active", "access_key_2_active"})
+	_ = w.Write([]string{"<root_account>", "", fmt.Sprint(s.Root.Password), fmt.Sprint(len(s.Root.Keys) > 0), "false"})
+	for _, n := range sortedKeys(s.Users) {
+		u := s.Users[n]
+		active := func(i int) string { return fmt.Sprint(i < len(u.Keys) && u.Keys[i].Active) }
+		_ = w.Write([]string{u.Name, u.ARN, fmt.Sprint(u.Login != nil), active(0), active(1)})
+	}
+	w.Flush()
+	return b.String()
+}
+
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetCredentialReport.html
+func iamGetCredentialReport(r *Request, _ *iam.GetCredentialReportInput) (*iam.GetCredentialReportOutput, error) {
+	s := &r.Account.IAM
+	switch {
+	case s.reporting:
+		return nil, modelled(404, &types.CredentialReportNotReadyException{Message: aws.String("Report generation is in progress.")})
+	case s.Report == nil:
+		return nil, modelled(410, &types.CredentialReportNotPresentException{Message: aws.String("Report not present; use GenerateCredentialReport.")})
+	case r.Now.Sub(s.Report.Made) > 4*time.Hour:
+		return nil, modelled(410, &types.CredentialReportExpiredException{Message: aws.String("Report expired; use GenerateCredentialReport.")})
+	}
+	return &iam.GetCredentialReportOutput{
+		Content: []byte(s.Report.Content), GeneratedTime: aws.Time(s.Report.Made), ReportFormat: types.ReportFormatTypeTextCsv,
+	}, nil
+}
