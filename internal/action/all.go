@@ -13,6 +13,7 @@ var All = []Action{
 	DenyUser, DisableKeys,
 
 	// role
+	RecordRole,
 
 	// the identity behind a role
 

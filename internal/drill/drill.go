@@ -62,8 +62,11 @@ func All() []Scenario {
 		manyInterfaces,
 		terminated,
 		gov,
+
 		leakedKey,
 		fullQuota,
+
+		roleChain,
 	}
 }
 

@@ -27,7 +27,7 @@ type Playbook struct {
 }
 
 // All lists the playbooks that can be planned.
-var All = []Playbook{EC2, Credentials}
+var All = []Playbook{EC2, Credentials, Role}
 
 // For finds the playbook of that name.
 func For(name string) (Playbook, bool) {
