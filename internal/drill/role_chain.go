@@ -18,6 +18,8 @@ var roleChain = Scenario{
 		entry := e.trusted("vendor-deploy", trust("AWS", e.arnOf("iam", "", outside, "root")), map[string]string{
 			"assume": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`,
 		})
+		runner := e.world.AddInstanceProfile(awssim.InstanceProfile{Name: "deploy-runner", Role: entry.Name})
+		e.launch(machine{name: "runner-1", profile: runner, agent: true})
 		e.trusted("release-admin", trust("AWS", entry.ARN), nil)
 		e.trusted("customer-export", trust("AWS", entry.ARN), nil)
 		return e.about(entry.Name, e.report("", e.exfiltration(entry, "vendor-ci", "ASIAQ3EGABCDEXAMPLE7")))
