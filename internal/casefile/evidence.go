@@ -83,6 +83,28 @@ func (c *Case) ReadPlan(ctx context.Context, sha string) (Plan, []byte, error) {
 	return p, data, nil
 }
 
+// Plan returns the plan with this SHA-256. It is read once: a name that is the hash of the content cannot become
+// stale. What it answers is shared: do not change it.
+func (c *Case) Plan(ctx context.Context, sha string) (Plan, error) {
+	c.mu.RLock()
+	p, ok := c.plans[sha]
+	c.mu.RUnlock()
+	if ok {
+		return p, nil
+	}
+	p, _, err := c.ReadPlan(ctx, sha)
+	if err != nil {
+		return p, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.plans == nil {
+		c.plans = map[string]Plan{}
+	}
+	c.plans[sha] = p
+	return p, nil
+}
+
 func (c *Case) readHashed(ctx context.Context, sha, name string) ([]byte, error) {
 	if !isHash(sha) {
 		return nil, fmt.Errorf("%q is not a SHA-256", sha)

@@ -100,6 +100,8 @@ type Case struct {
 	mu        sync.RWMutex
 	chain     chain
 	entries   []Entry
+	fold      fold
+	plans     map[string]Plan // by their SHA-256; shared with whoever asks
 }
 
 // CreateCase writes case.json. It answers ErrExist where there is a case already.
@@ -265,6 +267,7 @@ func (c *Case) add(next checked) {
 	defer c.mu.Unlock()
 	c.chain.accept(next)
 	c.entries = append(c.entries, next.entry)
+	c.fold.add(next.entry)
 }
 
 // Append signs an entry and writes it under the next number; on return it is durable.

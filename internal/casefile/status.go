@@ -1,11 +1,9 @@
 package casefile
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -54,6 +52,8 @@ type Change struct {
 	Intent  IntentBody
 	After   json.RawMessage // as read back; nil where the outcome was never recorded
 	Undoing bool            // an undo was begun and its end never recorded
+
+	order int // of its intent in the journal
 }
 
 // StepLog is everything the journal holds about one step in its latest run.
@@ -84,19 +84,10 @@ type StepKey struct {
 
 // Logs folds the journal into one log a step.
 func Logs(entries []Entry) (map[StepKey]*StepLog, error) {
-	logs := map[StepKey]*StepLog{}
+	logs := stepLogs{}
 	for _, e := range entries {
-		if e.Step == 0 {
-			continue
-		}
-		key := StepKey{e.Plan, e.Step}
-		l, ok := logs[key]
-		if !ok {
-			l = &StepLog{}
-			logs[key] = l
-		}
-		if err := l.add(e); err != nil {
-			return nil, fmt.Errorf("read entry %d: %w", e.Seq, err)
+		if err := logs.add(e); err != nil {
+			return nil, err
 		}
 	}
 	return logs, nil
@@ -169,123 +160,24 @@ func (l *StepLog) begin(run int, e Entry) {
 	}
 }
 
-// Progress derives where the case stands.
+// Progress derives where the case stands, at one moment: all in it is of the head that it names.
 func (c *Case) Progress(ctx context.Context) (Progress, error) {
-	entries := c.Entries()
-	p := Progress{Case: c.Meta.ID, Simulated: c.Meta.Simulated, State: Open, Head: c.Head()}
-	logs, err := Logs(entries)
-	if err != nil {
+	p, logs, err := c.folded()
+	if err != nil || p.Plan == "" {
 		return p, err
 	}
-	if err := p.approvals(entries); err != nil {
-		return p, err
-	}
-	if err := p.gathered(entries); err != nil {
-		return p, err
-	}
-	p.Changes = standing(logs)
-	if p.Plan == "" {
-		return p, nil
-	}
-	plan, _, err := c.ReadPlan(ctx, p.Plan)
+	plan, err := c.Plan(ctx, p.Plan)
 	if err != nil {
 		return p, fmt.Errorf("read the approved plan: %w", err)
 	}
 	p.Account, p.Subject, p.Survives, p.NotCaptured = plan.Account, plan.Subject, plan.Survives, plan.NotCaptured
+	p.Steps = make([]StepStatus, 0, len(plan.Steps))
 	for _, s := range plan.Steps {
 		p.Steps = append(p.Steps, stepStatus(s, logs[StepKey{p.Plan, s.N}], p.Run))
 	}
 	p.times(plan)
 	p.State = p.state()
 	return p, nil
-}
-
-// approvals finds the plans approved last.
-func (p *Progress) approvals(entries []Entry) error {
-	for _, e := range entries {
-		if e.Kind != EntryApprove {
-			continue
-		}
-		var b ApproveBody
-		if err := json.Unmarshal(e.Body, &b); err != nil {
-			return fmt.Errorf("read entry %d: %w", e.Seq, err)
-		}
-		if b.Kind == PlanRelease {
-			p.Release = b.Plan
-			continue
-		}
-		p.Plan, p.Run, p.ApprovedAt, p.Release = b.Plan, b.Run, e.Time, ""
-	}
-	return nil
-}
-
-// gathered lists the evidence and the loss ledger. A loss that a later attempt made good is no loss.
-func (p *Progress) gathered(entries []Entry) error {
-	type piece struct{ name, target string }
-	had := map[piece]int{}
-	lost := map[piece]Loss{}
-	lostAt := map[piece]int{}
-	var order []piece
-	whole := map[StepKey][]piece{}
-	for _, e := range entries {
-		switch e.Kind {
-		case EntryDone:
-			for _, k := range whole[StepKey{e.Plan, e.Step}] {
-				had[k] = e.Seq
-			}
-		case EntryEvidence:
-			var b EvidenceBody
-			if err := json.Unmarshal(e.Body, &b); err != nil {
-				return fmt.Errorf("read entry %d: %w", e.Seq, err)
-			}
-			for _, a := range b.Items {
-				p.Evidence = append(p.Evidence, a)
-				had[piece{a.Name, a.Target.ID}] = e.Seq
-			}
-		case EntryLoss:
-			var b LossBody
-			if err := json.Unmarshal(e.Body, &b); err != nil {
-				return fmt.Errorf("read entry %d: %w", e.Seq, err)
-			}
-			for _, l := range b.Lost {
-				k := piece{l.Name, l.Target.ID}
-				if _, known := lost[k]; !known {
-					order = append(order, k)
-				}
-				lost[k], lostAt[k] = l, e.Seq
-				if l.Whole {
-					key := StepKey{e.Plan, e.Step}
-					whole[key] = append(whole[key], k)
-				}
-			}
-		}
-	}
-	for _, k := range order {
-		if had[k] <= lostAt[k] {
-			p.Loss = append(p.Loss, lost[k])
-		}
-	}
-	return nil
-}
-
-func standing(logs map[StepKey]*StepLog) []Change {
-	var changes []Change
-	order := map[StepKey]int{}
-	for k, l := range logs {
-		if l.Intent == nil || !l.Stands {
-			continue
-		}
-		ch := Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent, Undoing: l.Undoing != nil}
-		if l.Done != nil {
-			ch.After = l.Done.After
-		}
-		changes = append(changes, ch)
-		order[k] = l.order
-	}
-	slices.SortFunc(changes, func(a, b Change) int {
-		return cmp.Compare(order[StepKey{a.Plan, a.Step}], order[StepKey{b.Plan, b.Step}])
-	})
-	return changes
 }
 
 func stepStatus(s Step, l *StepLog, run int) StepStatus {
