@@ -65,8 +65,16 @@ type AWS struct {
 	SSOAdmin      *ssoadmin.Client
 	STS           *sts.Client
 
-	cfg aws.Config
-	lim *limits
+	cfg     aws.Config
+	lim     *limits
+	regions *regions
+}
+
+// regions are the clients made so far. Making the clients of a region takes longer than a call of many, and a plan
+// for an account asks for them thousands of times.
+type regions struct {
+	mu sync.Mutex
+	in map[string]*AWS
 }
 
 // IdentityOps is what Identify calls.
@@ -74,7 +82,9 @@ var IdentityOps = Ops{op((*sts.Client).GetCallerIdentity)}
 
 // Connect makes the clients for cfg's region. It calls nothing; Identify does.
 func Connect(cfg aws.Config) *AWS {
-	return connect(cfg, newLimits())
+	c := connect(cfg, newLimits())
+	c.regions = &regions{in: map[string]*AWS{}}
+	return c
 }
 
 func connect(cfg aws.Config, lim *limits) *AWS {
@@ -119,17 +129,30 @@ func (c *AWS) Identify(ctx context.Context) error {
 	return nil
 }
 
-// In is the same account and caller in another region, within the same rates.
+// In is the same account and caller in another region, within the same rates. Who that is, is this one's: only the
+// clients are kept.
 func (c *AWS) In(region string) *AWS {
 	if region == "" || region == c.Region {
 		return c
 	}
-	cfg := c.cfg.Copy()
-	cfg.Region = region
-	there := connect(cfg, c.lim)
+	there := c.clientsIn(region)
 	there.Account, there.Partition, there.Caller = c.Account, c.Partition, c.Caller
-	there.Management = c.Management
-	return there
+	there.Management, there.regions = c.Management, c.regions
+	return &there
+}
+
+// clientsIn is a copy of the clients of a region, so that whoever fills in the rest has it for itself.
+func (c *AWS) clientsIn(region string) AWS {
+	c.regions.mu.Lock()
+	defer c.regions.mu.Unlock()
+	there, ok := c.regions.in[region]
+	if !ok {
+		cfg := c.cfg.Copy()
+		cfg.Region = region
+		there = connect(cfg, c.lim)
+		c.regions.in[region] = there
+	}
+	return *there
 }
 
 // limits holds a token bucket per operation, as AWS keeps them, a little smaller, so that the owner's own

@@ -32,10 +32,14 @@ func Allow(ctx context.Context, reads, writes Ops, rec *Recorder) context.Contex
 	return context.WithValue(ctx, scopeKey{}, scope{reads: reads, writes: writes, rec: rec})
 }
 
-// Recorder collects the API calls of one step. It is safe for concurrent use.
+// Recorder collects the API calls of one step, and how long they waited for their turn. It is safe for concurrent
+// use.
 type Recorder struct {
-	mu    sync.Mutex
-	calls []casefile.Operation
+	mu     sync.Mutex
+	calls  []casefile.Operation
+	queued int           // calls that wait now
+	since  time.Time     // the first of them began to
+	waited time.Duration // before that
 }
 
 // Calls returns what was called so far, in order of return.
@@ -49,6 +53,39 @@ func (r *Recorder) add(o casefile.Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls = append(r.calls, o)
+}
+
+// Waited is how long any of the calls waited for its turn within the API's rates. That is nobody's fault, so it does
+// not count against the limits of a step. Time that several waited side by side counts once: it never exceeds what
+// has passed.
+func (r *Recorder) Waited() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.queued == 0 {
+		return r.waited
+	}
+	return r.waited + time.Since(r.since)
+}
+
+// inTurn waits by means of wait. r may be nil.
+func (r *Recorder) inTurn(wait func() error) error {
+	if r == nil {
+		return wait()
+	}
+	r.queue(1)
+	defer r.queue(-1)
+	return wait()
+}
+
+func (r *Recorder) queue(more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.queued == 0 {
+		r.since = time.Now()
+	}
+	if r.queued += more; r.queued == 0 {
+		r.waited += time.Since(r.since)
+	}
 }
 
 // install puts the guard and the recorder on a client's stack.
@@ -93,7 +130,7 @@ func (l *limits) once(ctx context.Context, in middleware.FinalizeInput, next mid
 	o := Op{Service: l.service(ctx), Name: awsmiddleware.GetOperationName(ctx)}
 	s, _ := ctx.Value(scopeKey{}).(scope)
 	writes := s.writes.Has(o)
-	if err := l.wait(ctx, o, writes); err != nil {
+	if err := s.rec.inTurn(func() error { return l.wait(ctx, o, writes) }); err != nil {
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 	}
 	out, md, err := next.HandleFinalize(ctx, in)
