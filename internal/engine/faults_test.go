@@ -79,12 +79,8 @@ func oneFault(t *testing.T, f fault, call string, lag int) {
 	before := r.w.image()
 	e, p, ctx := r.process(r.first, 0)
 	left := f.times
+	p.lag = lag
 	p.fault = func(what string, write bool) (error, error) {
-		if write {
-			r.w.mu.Lock()
-			r.w.stale = lag
-			r.w.mu.Unlock()
-		}
 		if write == f.reads || !strings.HasSuffix(what, " "+call) || f.times > 0 && left == 0 {
 			return nil, nil
 		}

@@ -32,6 +32,8 @@ type world struct {
 	stale  int      // reads that still see the state before the last write
 	old    *world
 	faults []string
+
+	watched *casefile.Case // as the world itself reads it
 }
 
 func newWorld() *world {
@@ -83,6 +85,7 @@ type process struct {
 	mu     sync.Mutex
 	fault  func(what string, write bool) (before, after error)
 	delay  func() time.Duration
+	lag    int               // reads that still see the state before a write of this process
 	seen   map[string]string // what this process read last, by resource
 }
 
@@ -197,6 +200,9 @@ func (p *process) write(ctx context.Context, t action.Target, what string, undoi
 	p.w.checkIntent(p.store, t, what, undoing)
 	p.w.old = p.w.copyOf()
 	effect(p.w)
+	if p.lag > 0 {
+		p.w.stale = p.lag // a refused write changes nothing, and brings nothing old back
+	}
 	p.w.mu.Unlock()
 	if err := p.event(); err != nil {
 		return err
@@ -206,7 +212,7 @@ func (p *process) write(ctx context.Context, t action.Target, what string, undoi
 
 // checkIntent is the first promise: no change without a durable intent for that very thing.
 func (w *world) checkIntent(store casefile.Store, t action.Target, what string, undoing bool) {
-	kase, err := casefile.OpenCase(context.Background(), store)
+	kase, err := w.watch(store)
 	if err != nil {
 		w.violation("the case does not open at a write to %s: %v", what, err)
 		return
@@ -223,6 +229,17 @@ func (w *world) checkIntent(store casefile.Store, t action.Target, what string, 
 		}
 	}
 	w.violation("a write to %s has no durable intent before it (undoing: %t)", what, undoing)
+}
+
+// watch reads the case as it is now: what was verified before is not verified again.
+func (w *world) watch(store casefile.Store) (*casefile.Case, error) {
+	if w.watched != nil && w.watched.Store == store {
+		_, err := w.watched.Refresh(context.Background())
+		return w.watched, err
+	}
+	kase, err := casefile.OpenCase(context.Background(), store)
+	w.watched = kase
+	return kase, err
 }
 
 const ours = "quarantine"
