@@ -33,7 +33,7 @@ func someDraft(rng *rand.Rand, plans []string) Draft {
 // wrote them; and what it said before stays as it was.
 func TestFoldAsEntriesComeIn(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
-	for range 20 {
+	for range 8 {
 		s, one, two := NewMem(), testWriter(t, 1), testWriter(t, 2)
 		mine := newTestCase(t, s, one)
 		plans := []string{}
@@ -51,7 +51,7 @@ func TestFoldAsEntriesComeIn(t *testing.T) {
 			text string
 		}
 		var before []answer
-		for range 60 {
+		for range 40 {
 			c, w := mine, one
 			if rng.IntN(3) == 0 {
 				c, w = other, two

@@ -21,7 +21,7 @@ import (
 type DriftError struct{ Lines []string }
 
 func (d *DriftError) Error() string {
-	return "the account is not as the plan says:\n  " + strings.Join(d.Lines, "\n  ")
+	return "the account is not as the plan says:\n  " + someOf(d.Lines, "\n  ")
 }
 
 // Unwrap makes it a decision for a person.
@@ -35,9 +35,14 @@ type run struct {
 	n     int // the run's number, from 1; a new apply after a release counts on
 	began time.Time
 
-	first map[int]json.RawMessage // the drift check's observations, good for steps that wait for nobody
+	first map[int]sight // the drift check's observations, good for steps that begin at once
+
+	changes  *gate // for what changes something
+	evidence *gate // for what gathers or leaves evidence: it never takes containment's places
 
 	mu       sync.Mutex
+	queued   map[int]bool      // waits for a place
+	placed   map[int]time.Time // since when it has had one
 	ended    map[int]chan struct{}
 	outcome  map[int]casefile.StepState
 	after    map[int]json.RawMessage
@@ -45,6 +50,12 @@ type run struct {
 	stop     context.CancelFunc
 	cut      chan struct{} // closed when every containment step has ended
 	cutsLeft int
+}
+
+// sight is what was observed, and when.
+type sight struct {
+	state json.RawMessage
+	at    time.Time
 }
 
 // Apply carries out an approved plan. Where the same plan is under way already it goes on with it; where the
@@ -120,27 +131,29 @@ func (e *Engine) irreversible(plan casefile.Plan) error {
 	return fmt.Errorf("%w: %s\napprove each with --irreversible N", ErrDecision, strings.Join(lines, "; "))
 }
 
-// drift observes every step at once and compares with what the plan saw. A step whose effect is there already
-// has not drifted: somebody was faster.
-func (e *Engine) drift(ctx context.Context, plan casefile.Plan) (map[int]json.RawMessage, error) {
+// drift observes the steps side by side and compares with what the plan saw. A step whose effect is there already
+// has not drifted: somebody was faster. Where a difference would be no drift, the step's own look will do.
+func (e *Engine) drift(ctx context.Context, plan casefile.Plan) (map[int]sight, error) {
 	var mu sync.Mutex
-	seen := map[int]json.RawMessage{}
+	seen := map[int]sight{}
 	lines := map[int]string{}
 	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(atOnce)
 	for _, s := range plan.Steps {
 		a, err := e.actionFor(s.Action)
 		if err != nil {
 			return nil, err
 		}
-		if a.Gathers() {
+		if a.Gathers() || a.Volatile {
 			continue
 		}
 		work.Go(func() error {
+			at := e.now()
 			now, line, err := e.compare(ctx, s, a)
 			mu.Lock()
 			defer mu.Unlock()
 			if now != nil {
-				seen[s.N] = now
+				seen[s.N] = sight{now, at}
 			}
 			if line != "" {
 				lines[s.N] = line
@@ -174,7 +187,7 @@ func (e *Engine) compare(ctx context.Context, s casefile.Step, a action.Action) 
 		// not keep the others from cutting.
 		return nil, "", nil
 	}
-	if action.Same(now, s.Before) || a.Volatile {
+	if action.Same(now, s.Before) {
 		return now, "", nil
 	}
 	st, err := a.Status(t, now)
@@ -237,11 +250,12 @@ func approves(e casefile.Entry, hash string) bool {
 }
 
 // carryOn runs every step that has not ended, each as soon as what it waits for has.
-func (e *Engine) carryOn(ctx context.Context, hash string, plan casefile.Plan, p casefile.Progress, first map[int]json.RawMessage) error {
+func (e *Engine) carryOn(ctx context.Context, hash string, plan casefile.Plan, p casefile.Progress, first map[int]sight) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r := &run{
 		Engine: e, hash: hash, plan: plan, n: p.Run, began: p.ApprovedAt, first: first, stop: stop,
+		changes: newGate(atOnce), evidence: newGate(atOnce), queued: map[int]bool{}, placed: map[int]time.Time{},
 		ended: map[int]chan struct{}{}, outcome: map[int]casefile.StepState{}, after: map[int]json.RawMessage{}, cut: make(chan struct{}),
 	}
 	if r.began.IsZero() {
@@ -283,12 +297,22 @@ func (r *run) verdict(ctx context.Context) error {
 		}
 	}
 	if len(open) > 0 {
-		return fmt.Errorf("%w: %s", ErrPartly, strings.Join(open, "; "))
+		return fmt.Errorf("%w: %s", ErrPartly, someOf(open, "; "))
 	}
 	if len(p.Loss) > 0 {
 		return fmt.Errorf("%w: %d lines in the loss ledger", ErrPartly, len(p.Loss))
 	}
 	return nil
+}
+
+// maxLines bounds what one error lists: past it the count says more, and cordon status has them all.
+const maxLines = 50
+
+func someOf(lines []string, between string) string {
+	if more := len(lines) - maxLines; more > 0 {
+		lines = append(slices.Clone(lines[:maxLines]), fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(lines, between)
 }
 
 func because(s string) string {
@@ -351,9 +375,9 @@ func (r *run) workOn(ctx context.Context, s casefile.Step) casefile.StepState {
 	if ctx.Err() != nil {
 		return casefile.Todo
 	}
-	r.notify(s, casefile.Waiting, "")
 	var state casefile.StepState
 	if a.Gathers() {
+		r.notify(s, casefile.Waiting, "")
 		state, err = r.collect(ctx, s, a)
 	} else {
 		state, err = r.change(ctx, s, a)
@@ -404,25 +428,54 @@ func (r *run) waitFor(ctx context.Context, s casefile.Step) (reason string, ok b
 }
 
 func (r *run) waitEnded(ctx context.Context, n int) error {
+	began := r.now()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.ended[n]:
+			return nil
+		default:
+		}
+		left := r.timeLeft(n, began)
+		if left <= 0 {
+			return nil
+		}
+		r.endedWithin(ctx, n, left)
+	}
+}
+
+// timeLeft is how long step n is still waited for. While it waits for a place its time has not begun.
+func (r *run) timeLeft(n int, began time.Time) time.Duration {
 	limit := time.Duration(r.plan.Steps[n-1].DeadlineS) * time.Second
 	if limit == 0 {
 		limit = stepLimit
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.queued[n] {
+		return limit
+	}
+	if at := r.placed[n]; at.After(began) {
+		began = at
+	}
+	return began.Add(limit).Sub(r.now())
+}
+
+// endedWithin returns when step n has ended, the time is over, or the run stops.
+func (r *run) endedWithin(ctx context.Context, n int, d time.Duration) {
 	late, cancel := context.WithCancel(ctx)
 	defer cancel()
 	timer := make(chan struct{})
 	go func() {
-		if r.sleep(late, limit) == nil {
-			close(timer)
-		}
+		defer close(timer)
+		_ = r.sleep(late, d) // cut short by cancel, which is no error
 	}()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
 	case <-r.ended[n]:
 	case <-timer:
 	}
-	return nil
 }
 
 func (r *run) skip(ctx context.Context, s casefile.Step, reason string) casefile.StepState {
@@ -436,15 +489,11 @@ func (r *run) skip(ctx context.Context, s casefile.Step, reason string) casefile
 
 // log is what the journal holds of a step in this run.
 func (r *run) log(step int) (casefile.StepLog, error) {
-	logs, err := casefile.Logs(r.Case.Entries())
-	if err != nil {
+	l, err := r.Case.Step(casefile.StepKey{Plan: r.hash, Step: step})
+	if err != nil || l.Run < r.n {
 		return casefile.StepLog{}, err
 	}
-	l, ok := logs[casefile.StepKey{Plan: r.hash, Step: step}]
-	if !ok || l.Run < r.n {
-		return casefile.StepLog{}, nil
-	}
-	return *l, nil
+	return l, nil
 }
 
 func (r *run) setAfter(n int, after json.RawMessage) {

@@ -64,7 +64,11 @@ func (r *run) collect(ctx context.Context, s casefile.Step, a action.Action) (ca
 	t := action.Target{Target: s.Target, Case: r.Case.Meta.ID, Params: s.Params, Needs: r.needs(s)}
 	deadline := r.began.Add(time.Duration(s.DeadlineS) * time.Second)
 	for i := 0; ; i++ {
-		err := a.Collect(action.Allow(ctx, a.Reads, nil, rec), r.AWS.In(s.Target.Region), t, b)
+		err := r.evidence.enter(ctx, s.N)
+		if err == nil {
+			err = a.Collect(action.Allow(ctx, a.Reads, nil, rec), r.AWS.In(s.Target.Region), t, b)
+			r.evidence.leave()
+		}
 		if ctx.Err() != nil {
 			return casefile.Waiting, ctx.Err()
 		}

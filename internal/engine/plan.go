@@ -26,6 +26,7 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 		return base, err
 	}
 	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(atOnce)
 	for i := range steps {
 		work.Go(func() error { return look(ctx, c, base.Case, &steps[i], draft.Steps[i]) })
 	}

@@ -19,6 +19,7 @@ const (
 	settle      = 15 * time.Second
 	defPatience = settle + 15*time.Second // a living responder repeats or ends within it
 	maxApplies  = 8
+	fresh       = 5 * time.Second // how old an observation may be that a change is built on
 )
 
 // errTaken says that another responder has this step's intent open.
@@ -31,10 +32,18 @@ func backoff(n int) time.Duration {
 }
 
 // change brings one change about: observe, intent, apply, observe, done. The error is for what ends the whole
-// run; a step's own failure is its state.
+// run; a step's own failure is its state. While another responder is on the step it holds no place.
 func (r *run) change(ctx context.Context, s casefile.Step, a action.Action) (casefile.StepState, error) {
+	places := r.changes
+	if a.Evidence {
+		places = r.evidence
+	}
 	for {
+		if !r.place(ctx, places, s) {
+			return casefile.Todo, nil
+		}
 		state, err := r.changeOnce(ctx, s, a)
+		places.leave()
 		if !errors.Is(err, errTaken) {
 			return state, err
 		}
@@ -42,6 +51,34 @@ func (r *run) change(ctx context.Context, s casefile.Step, a action.Action) (cas
 			return casefile.Done, err
 		}
 	}
+}
+
+// place waits for a place among those at work; false where the run ends first.
+func (r *run) place(ctx context.Context, places *gate, s casefile.Step) bool {
+	first := r.queue(s.N)
+	if places.enter(ctx, s.N) != nil {
+		return false
+	}
+	if first {
+		r.notify(s, casefile.Waiting, "")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first {
+		r.queued[s.N], r.placed[s.N] = false, r.now()
+	}
+	return true
+}
+
+// queue notes that a step waits for its first place, and tells whether it does.
+func (r *run) queue(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, before := r.placed[n]; before {
+		return false
+	}
+	r.queued[n] = true
+	return true
 }
 
 // leaveTo lets another responder finish a step: until its outcome is in the journal, or it has been silent for
@@ -148,10 +185,12 @@ func (c *attempt) look(ctx context.Context) (json.RawMessage, error) {
 	return c.action.Observe(action.Allow(ctx, c.action.Reads, nil, c.rec), c.conn, c.target)
 }
 
-// firstLook takes the drift check's observation where the step waited for nobody, else looks now.
+// firstLook takes the drift check's observation where the step waited for nobody and that is still fresh, else looks
+// now: what it answers becomes the before-state, and somebody may have changed it while the step waited for a place.
 func (c *attempt) firstLook(ctx context.Context, resumed bool) (json.RawMessage, error) {
-	if seen, ok := c.first[c.step.N]; ok && !resumed && len(c.step.After)+len(c.step.AfterAny) == 0 {
-		return seen, nil
+	seen, ok := c.first[c.step.N]
+	if ok && !resumed && len(c.step.After)+len(c.step.AfterAny) == 0 && c.now().Sub(seen.at) < fresh {
+		return seen.state, nil
 	}
 	for i := 0; ; i++ {
 		now, err := c.look(ctx)
@@ -197,8 +236,7 @@ func (c *attempt) intendAgain(ctx context.Context, now json.RawMessage) error {
 }
 
 // reconsider refuses the intent where the journal has moved on since log was read: somebody else is on the step
-// or has ended it, or another plan was approved. The entries that others wrote in this very moment are not in
-// the case's own list yet, so they are looked at beside it.
+// or has ended it, or another plan was approved.
 func (c *attempt) reconsider(seen casefile.StepLog) func([]casefile.Entry) error {
 	return func(foreign []casefile.Entry) error {
 		for _, f := range foreign {
@@ -220,21 +258,30 @@ func (c *attempt) reconsider(seen casefile.StepLog) func([]casefile.Entry) error
 	}
 }
 
-// current tells whether the plan approved last is still this run's.
+// current tells whether what was approved last is still this run.
 func (c *attempt) current() bool {
-	last := false
-	for _, e := range c.Case.Entries() {
-		if e.Kind == casefile.EntryApprove {
-			last = approves(e, c.hash)
-		}
-	}
-	return last
+	last, err := c.Case.Approved()
+	return err == nil && last.Plan == c.hash && last.Run == c.n
+}
+
+// mark is a moment of a step's work.
+type mark struct {
+	at     time.Time
+	waited time.Duration // what its calls had waited by then
+}
+
+func (c *attempt) start() mark { return mark{c.now(), c.rec.Waited()} }
+
+// spent is what counts against a step's limits since then: waiting for a turn within the API's rates does not, or a
+// long plan would give up on what is merely behind in the queue.
+func (c *attempt) spent(since mark) time.Duration {
+	return c.now().Sub(since.at) - (c.rec.Waited() - since.waited)
 }
 
 // bringAbout applies until the account shows the effect. An error of Apply proves nothing: what counts is what
 // is read back.
 func (c *attempt) bringAbout(ctx context.Context, now json.RawMessage) (casefile.StepState, error) {
-	began := c.now()
+	began := c.start()
 	for i := 0; ; i++ {
 		if i > 0 && c.action.Creates {
 			// Making it again is a new intent: it shows others that this responder lives, and shows this one
@@ -265,7 +312,7 @@ func (c *attempt) bringAbout(ctx context.Context, now json.RawMessage) (casefile
 			// Not having been able to look is no reason to make it once more.
 			return c.fail(ctx, c.why(applyErr, err), seen)
 		}
-		if permanent(applyErr) || i+1 >= maxApplies || c.now().Sub(began) >= stepLimit {
+		if permanent(applyErr) || i+1 >= maxApplies || c.spent(began) >= stepLimit {
 			return c.fail(ctx, c.why(applyErr, err), seen)
 		}
 		if seen != nil {
@@ -290,7 +337,7 @@ func (c *attempt) why(applyErr, lookErr error) error {
 // await reads back until Done, or until limit while the account says Todo, or until stepLimit while it says
 // Waiting. It answers the last good look; an error only where there was none.
 func (c *attempt) await(ctx context.Context, now json.RawMessage, limit time.Duration) (json.RawMessage, action.Status, error) {
-	began := c.now()
+	began := c.start()
 	st, looked := action.Todo, false
 	for i := 0; ; i++ {
 		seen, err := c.look(ctx)
@@ -300,7 +347,7 @@ func (c *attempt) await(ctx context.Context, now json.RawMessage, limit time.Dur
 				return now, st, err
 			}
 		}
-		spent := c.now().Sub(began)
+		spent := c.spent(began)
 		switch {
 		case ctx.Err() != nil:
 			return now, st, ctx.Err()
