@@ -84,6 +84,7 @@ type Spec[S any] struct {
 
 	Irreversible string
 	Partly       string
+	AccountWide  string // why it concerns the whole account, and so needs a second person's signature; "" where it does not
 }
 
 // Gather declares an action that only collects evidence.
@@ -132,6 +133,7 @@ type Action struct {
 	Volatile     bool
 	Irreversible string
 	Partly       string
+	AccountWide  string
 	DeadlineS    int
 
 	Collect func(ctx context.Context, c *AWS, t Target, sink Sink) error // set on gathering actions alone
@@ -156,7 +158,7 @@ func define[S any](s Spec[S]) Action {
 		Name: s.Name, Summary: s.Summary, Phase: s.Phase, Target: s.Target,
 		Reads: s.Reads, Writes: s.Writes, UndoReads: s.UndoReads, UndoWrites: s.UndoWrites,
 		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates, Volatile: s.Volatile,
-		Irreversible: s.Irreversible, Partly: s.Partly,
+		Irreversible: s.Irreversible, Partly: s.Partly, AccountWide: s.AccountWide,
 	}
 	a.Observe = func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error) {
 		state, err := s.Observe(ctx, c, t)

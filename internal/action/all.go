@@ -18,4 +18,5 @@ var All = []Action{
 	// the identity behind a role
 
 	// account
+	QuarantineOrgPolicy, QuarantineAccount, MoveAccount, StartLogging, EnableDetector,
 }

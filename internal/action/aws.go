@@ -176,20 +176,25 @@ func newLimits() *limits { return &limits{buckets: map[turn]*rate.Limiter{}} }
 // S3 takes thousands a second under a prefix
 // (docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html), and every intent waits for its entry
 // in a case that lives there. CloudTrail takes two lookups a second in each region
-// (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html). The other services publish none that
-// can be relied on, so a modest rate is kept and throttles are retried.
+// (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html), ten reads and one change
+// (docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html). The other services publish none
+// that can be relied on, so a modest rate is kept and throttles are retried; IAM's changes, of which an account may
+// need thousands, share one bucket.
 var paces = map[string]struct{ reads, writes [2]int }{
 	"ec2":        {reads: [2]int{20, 90}, writes: [2]int{5, 45}},
-	"iam":        {reads: [2]int{15, 30}, writes: [2]int{15, 30}},
-	"cloudtrail": {reads: [2]int{2, 1}},
+	"iam":        {reads: [2]int{50, 100}, writes: [2]int{15, 30}},
+	"cloudtrail": {reads: [2]int{10, 10}, writes: [2]int{1, 1}},
 	"s3":         {reads: [2]int{500, 500}, writes: [2]int{500, 500}},
 	"":           {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
 }
 
 func (l *limits) wait(ctx context.Context, o Op, writes bool) error {
 	t := turn{op: o}
-	if o.Service == "cloudtrail" {
+	switch {
+	case o.Service == "cloudtrail":
 		t.region = awsmiddleware.GetRegion(ctx)
+	case o.Service == "iam" && writes:
+		t.op.Name = "" // IAM's changes come out of one bucket
 	}
 	return l.bucket(t, writes).Wait(ctx)
 }
@@ -202,6 +207,9 @@ func (l *limits) bucket(t turn, writes bool) *rate.Limiter {
 	}
 	o := t.op
 	p, ok := paces[o.Service]
+	if o.Name == "LookupEvents" {
+		p.reads = [2]int{2, 1}
+	}
 	if !ok {
 		p = paces[""]
 	}

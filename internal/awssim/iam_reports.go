@@ -30,7 +30,7 @@ func iamReportHandlers() []handler {
 	return []handler{
 		read(iamGetAccountAuthorizationDetails),
 		read(iamGetAccountSummary),
-		write(iamGenerateCredentialReport),
+		read(iamGenerateCredentialReport), // it changes nothing but the report
 		read(iamGetCredentialReport),
 	}
 }

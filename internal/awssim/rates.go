@@ -19,7 +19,8 @@ type rate struct{ size, refill float64 }
 // writes (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 // CloudTrail takes two lookups a second, per account and region
 // (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html).
-// IAM and the others publish no figures; what they get here is low enough that
+// IAM publishes no figures; here its changes share one bucket of 30 and 15 a
+// second. The others publish none either; what they get here is low enough that
 // a caller without backoff meets the limit.
 func rateOf(call Call) rate {
 	switch {
@@ -29,6 +30,10 @@ func rateOf(call Call) rate {
 		return rate{100, 20}
 	case call.Operation == "LookupEvents":
 		return rate{2, 2}
+	case call.Service == "iam" && call.Write:
+		return rate{30, 15}
+	case call.Service == "iam":
+		return rate{100, 50}
 	case call.Write:
 		return rate{20, 5}
 	default:
@@ -39,6 +44,9 @@ func rateOf(call Call) rate {
 // spend takes a token for the call, or refuses it.
 func (w *World) spend(call Call, now time.Time) error {
 	key := strings.Join([]string{call.Service, call.Region, call.Operation}, "/")
+	if call.Service == "iam" && call.Write {
+		key = call.Service // all changes come out of one bucket, from wherever they are called
+	}
 	r := rateOf(call)
 	b := w.buckets[key]
 	if b == nil {

@@ -1,0 +1,108 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+)
+
+// What an organisation holds: the characters of a service control policy, and the policies on one target, of which
+// the default FullAWSAccess is one (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html).
+const (
+	ControlPolicySize = 5120
+	PoliciesPerTarget = 5
+)
+
+// Outside is the connection that may act on the organisation: the management account's.
+func (c *AWS) Outside() (*AWS, error) {
+	if c.Management == nil {
+		return nil, errors.New("the organisation is changed from its management account, and no credentials for it were given: name them with --management-profile")
+	}
+	return c.Management, nil
+}
+
+// QuarantinePolicy is the service control policy that stops an account: all but the responders' principals and AWS's
+// services. aws:PrincipalArn of a role's session is the role's ARN, with its path
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html). Leaving the organisation, closing
+// the account and turning regions on or off is denied to everybody.
+func QuarantinePolicy(responders []string) string {
+	deny := orgStatement{Sid: "CordonQuarantine", Effect: "Deny", Action: []string{"*"}, Resource: "*", Condition: map[string]map[string]any{
+		"BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+	}}
+	if len(responders) > 0 {
+		deny.Condition["ArnNotLike"] = map[string]any{"aws:PrincipalArn": slices.Sorted(slices.Values(responders))}
+	}
+	keep := orgStatement{Sid: "CordonKeepAccount", Effect: "Deny", Resource: "*", Action: []string{
+		"account:CloseAccount", "account:DisableRegion", "account:EnableRegion", "organizations:LeaveOrganization",
+	}}
+	text, err := json.Marshal(orgDocument{Version: "2012-10-17", Statement: []orgStatement{deny, keep}})
+	if err != nil {
+		panic(err) // strings, and maps and slices of them, always marshal
+	}
+	return string(text)
+}
+
+type orgDocument struct {
+	Version   string
+	Statement []orgStatement
+}
+
+type orgStatement struct {
+	Sid       string
+	Effect    string
+	Action    []string
+	Resource  string
+	Condition map[string]map[string]any `json:",omitempty"`
+}
+
+// findControlPolicy finds a policy by its name, which is the organisation's own.
+func findControlPolicy(ctx context.Context, c *AWS, name string) (id string, err error) {
+	pages := organizations.NewListPoliciesPaginator(c.Organizations, &organizations.ListPoliciesInput{Filter: orgtypes.PolicyTypeServiceControlPolicy})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return "", fmt.Errorf("list the organisation's service control policies: %w", err)
+		}
+		for _, p := range page.Policies {
+			if aws.ToString(p.Name) == name {
+				return aws.ToString(p.Id), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// ControlPoliciesOn lists the service control policies on a root, unit or account by id, with their names.
+func ControlPoliciesOn(ctx context.Context, c *AWS, target string) (map[string]string, error) {
+	names := map[string]string{}
+	pages := organizations.NewListPoliciesForTargetPaginator(c.Organizations, &organizations.ListPoliciesForTargetInput{
+		Filter: orgtypes.PolicyTypeServiceControlPolicy, TargetId: aws.String(target),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if hasCode(err, "TargetNotFoundException") {
+			return nil, fmt.Errorf("%s in the organisation: %w", target, ErrGone)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list the service control policies on %s: %w", target, err)
+		}
+		for _, p := range page.Policies {
+			names[aws.ToString(p.Id)] = aws.ToString(p.Name)
+		}
+	}
+	return names, nil
+}
+
+func fitsControlPolicy(content string) error {
+	if n := utf8.RuneCountInString(content); n > ControlPolicySize {
+		return fmt.Errorf("the quarantine policy would have %d characters and AWS takes %d: spare fewer principals", n, ControlPolicySize)
+	}
+	return nil
+}
