@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+
+	"golang.org/x/sync/errgroup"
 
 	"cordon/internal/action"
 	"cordon/internal/casefile"
@@ -37,30 +40,71 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 		Format: 1, Kind: casefile.PlanRelease, Case: p.Case, Simulated: p.Simulated, Account: applied.Account, Region: applied.Region,
 		Partition: applied.Partition, Subject: applied.Subject, Releases: p.Plan, Survives: []string{}, NotCaptured: []string{},
 	}
+	looks, err := e.weighAll(ctx, p.Changes)
+	if err != nil {
+		return plan, err
+	}
 	for i := len(p.Changes) - 1; i >= 0; i-- {
-		ch := p.Changes[i]
-		a, err := e.actionFor(ch.Intent.Action)
-		if err != nil {
-			return plan, err
-		}
-		now, what, reason, err := e.weigh(ctx, ch, a)
-		if err != nil {
-			return plan, fmt.Errorf("look at what step %d changed: %w", ch.Step, err)
-		}
-		s := casefile.Step{
-			N: len(plan.Steps) + 1, After: []int{}, Action: a.Name, Phase: a.Phase, Target: ch.Intent.Target, Summary: "undo: " + a.Summary, Before: now, Partly: a.Partly,
-			Change: what, Impact: []string{}, Reads: a.Reads.Plus(a.UndoReads).Strings(), Writes: a.UndoWrites.Strings(),
-			Params: map[string]string{"plan": ch.Plan, "step": strconv.Itoa(ch.Step), "run": strconv.Itoa(ch.Intent.Run), "verdict": what},
-		}
-		if reason != "" {
-			s.Change += ": " + reason
-		}
-		if what == drifted {
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf("step %d (%s %s) will be left: %s", s.N, s.Action, s.Target.ID, reason))
+		s := looks[i].step(p.Changes[i], len(plan.Steps)+1)
+		if looks[i].what == drifted {
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf("step %d (%s %s) will be left: %s", s.N, s.Action, s.Target.ID, looks[i].reason))
 		}
 		plan.Steps = append(plan.Steps, s)
 	}
 	return plan, nil
+}
+
+// weighed is what a look at one change found.
+type weighed struct {
+	action action.Action
+	now    json.RawMessage
+	what   string
+	reason string
+}
+
+// weighAll looks at the changes side by side. Where several looks fail, the newest change's error is told.
+func (e *Engine) weighAll(ctx context.Context, changes []casefile.Change) ([]weighed, error) {
+	looks := make([]weighed, len(changes))
+	errs := make([]error, len(changes))
+	var work errgroup.Group
+	work.SetLimit(atOnce)
+	for i := len(changes) - 1; i >= 0; i-- {
+		work.Go(func() error {
+			looks[i], errs[i] = e.weighFirst(ctx, changes[i])
+			return nil
+		})
+	}
+	_ = work.Wait() // the errors are in errs
+	for i := len(errs) - 1; i >= 0; i-- {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+	}
+	return looks, nil
+}
+
+func (e *Engine) weighFirst(ctx context.Context, ch casefile.Change) (w weighed, err error) {
+	if w.action, err = e.actionFor(ch.Intent.Action); err != nil {
+		return w, err
+	}
+	if w.now, w.what, w.reason, err = e.weigh(ctx, ch, w.action); err != nil {
+		return w, fmt.Errorf("look at what step %d changed: %w", ch.Step, err)
+	}
+	return w, nil
+}
+
+// step is the release plan's step n for a change.
+func (w weighed) step(ch casefile.Change, n int) casefile.Step {
+	a := w.action
+	s := casefile.Step{
+		N: n, After: []int{}, Action: a.Name, Phase: a.Phase, Target: ch.Intent.Target, Summary: "undo: " + a.Summary, Before: w.now, Partly: a.Partly,
+		Change: w.what, Impact: []string{}, Reads: a.Reads.Plus(a.UndoReads).Strings(), Writes: a.UndoWrites.Strings(),
+		Params: map[string]string{"plan": ch.Plan, "step": strconv.Itoa(ch.Step), "run": strconv.Itoa(ch.Intent.Run), "verdict": w.what},
+	}
+	if w.reason != "" {
+		s.Change += ": " + w.reason
+	}
+	return s
 }
 
 // weigh compares a change with the account: is it back already, is it still what cordon left, or has somebody
@@ -104,7 +148,7 @@ func (e *Engine) weigh(ctx context.Context, ch casefile.Change, a action.Action)
 
 // changed is the target of a change as its action knew it: with the op-id, options and needs of then.
 func (e *Engine) changed(ctx context.Context, ch casefile.Change) (action.Target, error) {
-	plan, _, err := e.Case.ReadPlan(ctx, ch.Plan)
+	plan, err := e.Case.Plan(ctx, ch.Plan)
 	if err != nil {
 		return action.Target{}, err
 	}
@@ -113,12 +157,12 @@ func (e *Engine) changed(ctx context.Context, ch casefile.Change) (action.Target
 	}
 	s := plan.Steps[ch.Step-1]
 	t := action.Target{Target: ch.Intent.Target, Case: e.Case.Meta.ID, OpID: ch.Intent.OpID, Params: s.Params, Needs: map[string]json.RawMessage{}}
-	logs, err := casefile.Logs(e.Case.Entries())
-	if err != nil {
-		return t, err
-	}
-	for _, n := range append(append([]int{}, s.After...), s.AfterAny...) {
-		if l, ok := logs[casefile.StepKey{Plan: ch.Plan, Step: n}]; ok && l.Done != nil && l.Done.After != nil {
+	for _, n := range slices.Concat(s.After, s.AfterAny) {
+		l, err := e.Case.Step(casefile.StepKey{Plan: ch.Plan, Step: n})
+		if err != nil {
+			return t, err
+		}
+		if l.Done != nil && l.Done.After != nil {
 			t.Needs[plan.Steps[n-1].Action] = l.Done.After
 		}
 	}
@@ -147,94 +191,6 @@ func (e *Engine) Leave(ctx context.Context, ch casefile.Change, reason string) e
 	return err
 }
 
-// putBack undoes newest first, one after the other: what was built on something else goes before it.
-func (e *Engine) putBack(ctx context.Context, hash string, plan casefile.Plan) error {
-	p, err := e.Case.Progress(ctx)
-	if err != nil {
-		return err
-	}
-	standing := map[casefile.StepKey]casefile.Change{}
-	for _, ch := range p.Changes {
-		standing[casefile.StepKey{Plan: ch.Plan, Step: ch.Step}] = ch
-	}
-	d := &DriftError{}
-	var failed []string
-	for _, s := range plan.Steps {
-		n, err := strconv.Atoi(s.Params["step"])
-		if err != nil {
-			return fmt.Errorf("read the release plan's step %d: %w", s.N, err)
-		}
-		ch, ok := standing[casefile.StepKey{Plan: s.Params["plan"], Step: n}]
-		if !ok {
-			continue
-		}
-		e.notify(s, casefile.Waiting, "")
-		state, note, err := e.putBackOne(ctx, hash, ch)
-		if err != nil {
-			return err
-		}
-		e.notify(s, state, note)
-		switch state {
-		case casefile.Drift:
-			d.Lines = append(d.Lines, fmt.Sprintf("%s %s: %s", s.Action, s.Target.ID, note))
-		case casefile.Failed:
-			failed = append(failed, fmt.Sprintf("%s %s: %s", s.Action, s.Target.ID, note))
-		}
-	}
-	if len(d.Lines) > 0 {
-		return d
-	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%w: %s", ErrPartly, failed)
-	}
-	return nil
-}
-
-// putBackOne compares, makes the undo durable, undoes, and reads back.
-func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change) (casefile.StepState, string, error) {
-	a, err := e.actionFor(ch.Intent.Action)
-	if err != nil {
-		return "", "", err
-	}
-	if err := e.arrived(ctx, ch, a); err != nil {
-		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
-	}
-	now, what, reason, err := e.weigh(ctx, ch, a)
-	if err != nil {
-		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
-	}
-	rec := &action.Recorder{}
-	ended := casefile.UndoneBody{Run: ch.Intent.Run, Release: hash, Observed: now}
-	switch what {
-	case already:
-		return casefile.Undone, "", e.undone(ctx, ch, ended)
-	case keeps:
-		ended.Kept = "kept by release: nothing to put back"
-		if a.Evidence {
-			ended.Kept = "kept by release: evidence"
-		}
-		return casefile.Done, ended.Kept, e.undone(ctx, ch, ended)
-	case drifted:
-		body := casefile.DriftBody{Run: ch.Intent.Run, Expected: ch.After, Observed: now, Reason: reason}
-		_, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryDrift, Plan: ch.Plan, Step: ch.Step, Body: body}, nil)
-		return casefile.Drift, reason, err
-	}
-	t, err := e.changed(ctx, ch)
-	if err != nil {
-		return "", "", err
-	}
-	body := casefile.UndoBody{Run: ch.Intent.Run, Release: hash, Expected: now, Before: ch.Intent.Before}
-	if _, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryUndo, Plan: ch.Plan, Step: ch.Step, Body: body}, e.onlyRelease(hash)); err != nil {
-		return "", "", err
-	}
-	seen, undoErr := e.undoUntilBack(ctx, a, t, ch.Intent.Before, now, rec)
-	if undoErr != nil {
-		return casefile.Failed, undoErr.Error(), e.ifLoggedOut(undoErr)
-	}
-	ended.Sent, ended.Observed, ended.Partly, ended.Calls = true, seen, a.Partly, rec.Calls()
-	return casefile.Undone, a.Partly, e.undone(ctx, ch, ended)
-}
-
 // arrived waits while AWS is still carrying out a change, cordon's or the beginning of its undoing.
 func (e *Engine) arrived(ctx context.Context, ch casefile.Change, a action.Action) error {
 	if !a.Undoable() {
@@ -244,9 +200,10 @@ func (e *Engine) arrived(ctx context.Context, ch casefile.Change, a action.Actio
 	if err != nil {
 		return err
 	}
-	began := e.now()
+	rec := &action.Recorder{}
+	watch := e.stopwatch(rec)
 	for i := 0; ; i++ {
-		now, err := a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(t.Region), t)
+		now, err := a.Observe(action.Allow(ctx, a.Reads, nil, rec), e.AWS.In(t.Region), t)
 		if err != nil {
 			return nil // weigh looks again, and says what it means
 		}
@@ -254,7 +211,7 @@ func (e *Engine) arrived(ctx context.Context, ch casefile.Change, a action.Actio
 		if err != nil || st != action.Waiting {
 			return err
 		}
-		if e.now().Sub(began) >= stepLimit {
+		if watch.spent() >= stepLimit {
 			return fmt.Errorf("it has been on its way for %s: %s", stepLimit, now)
 		}
 		if err := e.sleep(ctx, backoff(i)); err != nil {
@@ -270,14 +227,14 @@ func (e *Engine) ifLoggedOut(err error) error {
 	return nil
 }
 
+// onlyRelease refuses where another plan was approved meanwhile, whichever of our appends read that.
 func (e *Engine) onlyRelease(hash string) func([]casefile.Entry) error {
-	return func(foreign []casefile.Entry) error {
-		for _, f := range foreign {
-			if f.Kind == casefile.EntryApprove && !approves(f, hash) {
-				return ErrSuperseded
-			}
+	return func([]casefile.Entry) error {
+		last, err := e.Case.Approved()
+		if err == nil && last.Plan != hash {
+			return ErrSuperseded
 		}
-		return nil
+		return err
 	}
 }
 
@@ -289,7 +246,7 @@ func (e *Engine) undone(ctx context.Context, ch casefile.Change, body casefile.U
 // undoUntilBack repeats Undo until the account reads as before, within the limits of one step.
 func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Target, before, now json.RawMessage, rec *action.Recorder) (json.RawMessage, error) {
 	conn := e.AWS.In(t.Region)
-	began := e.now()
+	watch := e.stopwatch(rec)
 	for i := 0; ; i++ {
 		undoErr := a.Undo(action.Allow(ctx, a.Reads.Plus(a.UndoReads), a.UndoWrites, rec), conn, t, before, now)
 		if loggedOut(undoErr) {
@@ -299,7 +256,7 @@ func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Ta
 		if undoErr != nil {
 			limit = 0
 		}
-		sent := e.now()
+		sent := e.stopwatch(rec)
 		for j := 0; ; j++ {
 			seen, err := a.Observe(action.Allow(ctx, a.Reads, nil, rec), conn, t)
 			if err == nil && action.Same(seen, before) {
@@ -311,7 +268,7 @@ func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Ta
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			if e.now().Sub(sent) >= limit {
+			if sent.spent() >= limit {
 				break
 			}
 			if err := e.sleep(ctx, backoff(j)); err != nil {
@@ -321,7 +278,7 @@ func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Ta
 		switch {
 		case permanent(undoErr), i+1 >= maxApplies && undoErr != nil:
 			return nil, undoErr
-		case i+1 >= maxApplies, e.now().Sub(began) >= stepLimit:
+		case i+1 >= maxApplies, watch.spent() >= stepLimit:
 			return nil, fmt.Errorf("it was put back, but reads %s and not %s", now, before)
 		}
 		if err := e.sleep(ctx, backoff(i+1)); err != nil {

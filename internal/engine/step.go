@@ -264,24 +264,27 @@ func (c *attempt) current() bool {
 	return err == nil && last.Plan == c.hash && last.Run == c.n
 }
 
-// mark is a moment of a step's work.
-type mark struct {
-	at     time.Time
-	waited time.Duration // what its calls had waited by then
+// stopwatch measures what counts against a step's limits: waiting for a turn within the API's rates does not, or a
+// long plan would give up on what is merely behind in the queue.
+type stopwatch struct {
+	e      *Engine
+	rec    *action.Recorder
+	began  time.Time
+	waited time.Duration // by then
 }
 
-func (c *attempt) start() mark { return mark{c.now(), c.rec.Waited()} }
+func (e *Engine) stopwatch(rec *action.Recorder) stopwatch {
+	return stopwatch{e, rec, e.now(), rec.Waited()}
+}
 
-// spent is what counts against a step's limits since then: waiting for a turn within the API's rates does not, or a
-// long plan would give up on what is merely behind in the queue.
-func (c *attempt) spent(since mark) time.Duration {
-	return c.now().Sub(since.at) - (c.rec.Waited() - since.waited)
+func (s stopwatch) spent() time.Duration {
+	return s.e.now().Sub(s.began) - (s.rec.Waited() - s.waited)
 }
 
 // bringAbout applies until the account shows the effect. An error of Apply proves nothing: what counts is what
 // is read back.
 func (c *attempt) bringAbout(ctx context.Context, now json.RawMessage) (casefile.StepState, error) {
-	began := c.start()
+	watch := c.stopwatch(c.rec)
 	for i := 0; ; i++ {
 		if i > 0 && c.action.Creates {
 			// Making it again is a new intent: it shows others that this responder lives, and shows this one
@@ -312,7 +315,7 @@ func (c *attempt) bringAbout(ctx context.Context, now json.RawMessage) (casefile
 			// Not having been able to look is no reason to make it once more.
 			return c.fail(ctx, c.why(applyErr, err), seen)
 		}
-		if permanent(applyErr) || i+1 >= maxApplies || c.spent(began) >= stepLimit {
+		if permanent(applyErr) || i+1 >= maxApplies || watch.spent() >= stepLimit {
 			return c.fail(ctx, c.why(applyErr, err), seen)
 		}
 		if seen != nil {
@@ -337,7 +340,7 @@ func (c *attempt) why(applyErr, lookErr error) error {
 // await reads back until Done, or until limit while the account says Todo, or until stepLimit while it says
 // Waiting. It answers the last good look; an error only where there was none.
 func (c *attempt) await(ctx context.Context, now json.RawMessage, limit time.Duration) (json.RawMessage, action.Status, error) {
-	began := c.start()
+	watch := c.stopwatch(c.rec)
 	st, looked := action.Todo, false
 	for i := 0; ; i++ {
 		seen, err := c.look(ctx)
@@ -347,7 +350,7 @@ func (c *attempt) await(ctx context.Context, now json.RawMessage, limit time.Dur
 				return now, st, err
 			}
 		}
-		spent := c.spent(began)
+		spent := watch.spent()
 		switch {
 		case ctx.Err() != nil:
 			return now, st, ctx.Err()
