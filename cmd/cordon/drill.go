@@ -92,6 +92,14 @@ func (a *app) drill(ctx context.Context, s drill.Scenario, d drillFlags) error {
 	if err := conn.Identify(ctx); err != nil {
 		return err
 	}
+	if r.drill.Management != "" {
+		outside := aws.Config{Region: r.drill.Region}
+		r.drill.World.Attach(&outside, r.drill.Management)
+		conn.Management = action.Connect(outside)
+		if err := conn.Management.Identify(ctx); err != nil {
+			return err
+		}
+	}
 	a.conn.sim, a.conn.region = conn, r.drill.Region
 	if !a.json() {
 		a.say("DRILL %s: %s\n", s.Name, s.Summary)
@@ -153,6 +161,9 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	file := filepath.Join(dir, "finding.json")
 	if err := os.WriteFile(file, r.drill.Finding, 0o600); err != nil {
 		return nil, fmt.Errorf("write the finding: %w", err)
+	}
+	if r.flags.plan.opts.QuarantineOU == "" {
+		r.flags.plan.opts.QuarantineOU = r.drill.QuarantineOU
 	}
 	plan, _, err := r.plan(ctx, file, r.flags.plan)
 	if err != nil {

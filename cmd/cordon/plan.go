@@ -179,6 +179,9 @@ func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, subjects 
 			base.Subject = in.Subject
 		}
 		base.Subjects = append(base.Subjects, in.Subject)
+		if in.Subject.Kind == casefile.IAMUser {
+			o.Answered = append(o.Answered, in.Subject.ID)
+		}
 		var err error
 		base, err = engine.Plan(ctx, there, base, book, in, o)
 		if errors.Is(err, action.ErrGone) {

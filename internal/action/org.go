@@ -20,12 +20,16 @@ const (
 	PoliciesPerTarget = 5
 )
 
-// Outside is the connection that may act on the organisation: the management account's.
-func (c *AWS) Outside() (*AWS, error) {
-	if c.Management == nil {
-		return nil, errors.New("the organisation is changed from its management account, and no credentials for it were given: name them with --management-profile")
+// Outside is the connection that may act on an account from the organisation: the management account's, which is the
+// caller's own where the account is another's.
+func (c *AWS) Outside(account string) (*AWS, error) {
+	switch {
+	case c.Management != nil:
+		return c.Management, nil
+	case account != c.Account:
+		return c, nil
 	}
-	return c.Management, nil
+	return nil, errors.New("the organisation is changed from its management account, and no credentials for it were given: name them with --management-profile")
 }
 
 // QuarantinePolicy is the service control policy that stops an account: all but the responders' principals and AWS's

@@ -29,7 +29,7 @@ var MoveAccount = define(Spec[parent]{
 	Writes:     Ops{op((*organizations.Client).MoveAccount)},
 	UndoWrites: Ops{op((*organizations.Client).MoveAccount)},
 	Observe: func(ctx context.Context, c *AWS, t Target) (parent, error) {
-		out, err := c.Outside()
+		out, err := c.Outside(t.ID)
 		if err != nil {
 			return parent{}, err
 		}
@@ -61,7 +61,7 @@ var MoveAccount = define(Spec[parent]{
 		return moveAccount(ctx, c, t.ID, now.Parent, before.Parent)
 	},
 	Impact: func(ctx context.Context, c *AWS, t Target, now parent) ([]string, error) {
-		out, err := c.Outside()
+		out, err := c.Outside(t.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ var MoveAccount = define(Spec[parent]{
 
 // moveAccount names the parent that was seen: AWS refuses where it is another by now.
 func moveAccount(ctx context.Context, c *AWS, id, from, to string) error {
-	out, err := c.Outside()
+	out, err := c.Outside(id)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ var QuarantineAccount = define(Spec[quarantined]{
 	Writes:     Ops{op((*organizations.Client).AttachPolicy)},
 	UndoWrites: Ops{op((*organizations.Client).DetachPolicy)},
 	Observe: func(ctx context.Context, c *AWS, t Target) (quarantined, error) {
-		out, err := c.Outside()
+		out, err := c.Outside(t.ID)
 		if err != nil {
 			return quarantined{}, err
 		}
@@ -57,7 +57,7 @@ var QuarantineAccount = define(Spec[quarantined]{
 		if !ok || made.ID == "" {
 			return errors.New("the quarantine policy was not made")
 		}
-		out, err := c.Outside()
+		out, err := c.Outside(t.ID)
 		if err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ var QuarantineAccount = define(Spec[quarantined]{
 		if err != nil || !ok {
 			return errors.Join(err, errors.New("the journal does not say which policy was attached"))
 		}
-		out, err := c.Outside()
+		out, err := c.Outside(t.ID)
 		if err != nil {
 			return err
 		}

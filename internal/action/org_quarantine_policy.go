@@ -44,7 +44,7 @@ var QuarantineOrgPolicy = define(Spec[quarantinePolicy]{
 		case now.Policy == policyOther:
 			return fmt.Errorf("service control policy %s is no longer what cordon made: it is left alone", now.ID)
 		}
-		out, err := c.Outside()
+		out, err := c.Outside(t.ID)
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func quarantinePolicyName(t Target) string {
 }
 
 func observeQuarantinePolicy(ctx context.Context, c *AWS, t Target) (quarantinePolicy, error) {
-	out, err := c.Outside()
+	out, err := c.Outside(t.ID)
 	if err != nil {
 		return quarantinePolicy{}, err
 	}
@@ -89,7 +89,7 @@ func createQuarantinePolicy(ctx context.Context, c *AWS, t Target, now quarantin
 	if now.Policy == policyOther {
 		return fmt.Errorf("the organisation has a service control policy %s that cordon did not write: it is left alone", now.ID)
 	}
-	out, err := c.Outside()
+	out, err := c.Outside(t.ID)
 	if err != nil {
 		return err
 	}

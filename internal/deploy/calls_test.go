@@ -117,6 +117,7 @@ func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, 
 		Format: 1, Kind: casefile.PlanContain, Case: "case-1", Simulated: true, Account: conn.Account, Region: d.Region,
 		Partition: conn.Partition, Subject: in.Subject, Finding: &incident, FindingRaw: string(d.Finding),
 	}
+	o.QuarantineOU = d.QuarantineOU
 	plan, err := engine.Plan(ctx, conn, base, book, in, o)
 	must(t, s.Name+": plan", err)
 	e := openCase(t, ctx, conn)

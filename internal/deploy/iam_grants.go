@@ -54,6 +54,13 @@ const (
 	users        = "iam::{account}:user/*"
 	keys         = "kms:*:{account}:key/*"
 	sessions     = "ssm:*:{account}:session/*"
+	trails       = "cloudtrail:*:{account}:trail/*"
+	detectors    = "guardduty:*:{account}:detector/*"
+	// The organisation's ids are not known when the policy is made.
+	orgAccounts = "organizations::{account}:account/*/*"
+	orgPolicies = "organizations::{account}:policy/*/service_control_policy/*"
+	orgUnits    = "organizations::{account}:ou/*/*"
+	orgRoots    = "organizations::{account}:root/*/*"
 )
 
 // The case tag stands on all that cordon makes, from the moment it is made.
@@ -105,14 +112,22 @@ var onResources = map[string][]grant{
 	"elasticloadbalancing:DeregisterInstancesFromLoadBalancer": {{resources: []string{classicLBs}}},
 	"elasticloadbalancing:RegisterInstancesWithLoadBalancer":   {{resources: []string{classicLBs}}},
 
-	"iam:AttachUserPolicy": {{resources: []string{users}, only: denyAllAlone}},
-	"iam:DeleteRolePolicy": {{resources: []string{roles}}},
-	"iam:DeleteUserPolicy": {{resources: []string{users}}},
-	"iam:DetachUserPolicy": {{resources: []string{users}, only: denyAllAlone}},
-	"iam:PutRolePolicy":    {{resources: []string{roles}}},
-	"iam:PutUserPolicy":    {{resources: []string{users}}},
-	"iam:UpdateAccessKey":  {{resources: []string{users}}},
-	"ssm:TerminateSession": {{resources: []string{sessions}}},
+	"iam:AttachUserPolicy":       {{resources: []string{users}, only: denyAllAlone}},
+	"iam:DeleteRolePolicy":       {{resources: []string{roles}}},
+	"iam:DeleteUserPolicy":       {{resources: []string{users}}},
+	"iam:DetachUserPolicy":       {{resources: []string{users}, only: denyAllAlone}},
+	"iam:PutRolePolicy":          {{resources: []string{roles}}},
+	"iam:PutUserPolicy":          {{resources: []string{users}}},
+	"iam:UpdateAccessKey":        {{resources: []string{users}}},
+	"cloudtrail:StartLogging":    {{resources: []string{trails}}},
+	"cloudtrail:StopLogging":     {{resources: []string{trails}}},
+	"guardduty:UpdateDetector":   {{resources: []string{detectors}}},
+	"organizations:AttachPolicy": {{resources: []string{orgPolicies, orgAccounts}}},
+	"organizations:CreatePolicy": {{resources: []string{orgPolicies}, only: tagsCase}},
+	"organizations:DeletePolicy": {{resources: []string{orgPolicies}, only: hasCase}},
+	"organizations:DetachPolicy": {{resources: []string{orgPolicies, orgAccounts}}},
+	"organizations:MoveAccount":  {{resources: []string{orgAccounts, orgUnits, orgRoots}}},
+	"ssm:TerminateSession":       {{resources: []string{sessions}}},
 }
 
 // grants is what a changing operation needs.

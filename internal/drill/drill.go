@@ -35,6 +35,9 @@ type Drill struct {
 	// Management is the ARN of the responder in the organisation's management
 	// account, "" where there is no organisation or no access to it.
 	Management string
+	// QuarantineOU is the organisational unit that the organisation has ready,
+	// "" where the answer does without.
+	QuarantineOU string
 }
 
 // Scenario is an incident that can be built.
@@ -65,6 +68,9 @@ func All() []Scenario {
 
 		leakedKey,
 		fullQuota,
+		takeover,
+		standalone,
+		fullSlots,
 
 		roleChain,
 	}

@@ -27,7 +27,7 @@ type Playbook struct {
 }
 
 // All lists the playbooks that can be planned.
-var All = []Playbook{EC2, Credentials, Role}
+var All = []Playbook{EC2, Credentials, Role, Account}
 
 // For finds the playbook of that name.
 func For(name string) (Playbook, bool) {
@@ -69,6 +69,7 @@ type Options struct {
 	DirectoryUsers []string // role: users of AWS Managed Microsoft AD to disable, DIRECTORY/SAMACCOUNTNAME
 	Spare          []string // ARNs of users and roles that are never cut: the responders' own
 	QuarantineOU   string   // account: move it to this organisational unit instead of attaching a policy
+	Answered       []string // account: names of users that are answered by steps of their own in this plan
 	DeleteRoot     bool     // account: plan the deletion of the root user's credentials too, approved on its own
 }
 

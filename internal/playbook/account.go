@@ -1,0 +1,139 @@
+package playbook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"cordon/internal/action"
+	"cordon/internal/casefile"
+)
+
+// Account answers an account that is in other hands as a whole.
+var Account = Playbook{
+	Name:    casefile.PlaybookAccount,
+	Summary: "Quarantine an account from its organisation, deny its users, switch off their keys, and make its trails and detectors work again.",
+	Kinds:   []casefile.Kind{casefile.AWSAccount, casefile.AccessKey},
+	Reads:   accountReads,
+	Actions: []action.Action{
+		action.QuarantineOrgPolicy, action.QuarantineAccount, action.MoveAccount,
+		action.DenyUser, action.DisableKeys, action.StartLogging, action.EnableDetector,
+	},
+	Resolve: resolveAccount,
+	Draft:   draftAccount,
+}
+
+// resolveAccount: a key of the root user stands for the account.
+func resolveAccount(_ context.Context, c *action.AWS, in Incident) (casefile.Subject, error) {
+	s := in.Subject
+	if s.Kind == casefile.AccessKey {
+		s.Kind, s.ID, s.ARN = casefile.AWSAccount, c.Account, ""
+	}
+	return s, nil
+}
+
+// accountPlan is the draft as it grows.
+type accountPlan struct {
+	*accountSurvey
+	c     *action.AWS
+	in    Incident
+	o     Options
+	draft Draft
+}
+
+func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (Draft, error) {
+	p := &accountPlan{c: c, in: in, o: o}
+	p.accountSurvey = surveyAccount(ctx, c, in.Subject.ID)
+	p.warn(p.doubts...)
+	p.fromOutside(ctx)
+	if p.inside {
+		p.users()
+		p.watchers()
+	} else {
+		p.warn(fmt.Sprintf("these are credentials of account %s: what is inside account %s can be neither seen nor changed with them; name a role in it with --role-arn", c.Account, p.id))
+	}
+	p.tell()
+	return p.draft, nil
+}
+
+func (p *accountPlan) warn(lines ...string) { p.draft.Warnings = append(p.draft.Warnings, lines...) }
+
+func (p *accountPlan) add(s Step) { p.draft.Steps = append(p.draft.Steps, s) }
+
+// part aims at something in the account.
+func (p *accountPlan) part(kind casefile.Kind, id, region string) casefile.Target {
+	return casefile.Target{Kind: kind, ID: id, Account: p.id, Region: region, Parent: p.id}
+}
+
+// users are denied first and lose their keys then, each whatever becomes of the others. The responder's own and those
+// that were spared by name are left out, and said.
+func (p *accountPlan) users() {
+	own := action.CallerUser(p.c.Caller)
+	for _, u := range p.people {
+		if slices.Contains(p.o.Answered, u.name) {
+			continue
+		}
+		if u.name == own || slices.Contains(p.o.Spare, u.arn) {
+			p.warn(fmt.Sprintf("user %s is spared: neither denied nor without keys", u.name))
+			continue
+		}
+		target := p.part(casefile.IAMUser, u.name, "")
+		target.ARN = u.arn
+		via := action.ViaInline
+		if u.inline+action.UserDenySize(action.DenyAll) > action.UserInlineQuota {
+			via = action.ViaManaged
+		}
+		deny := "deny-" + u.name
+		p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
+		p.add(Step{Key: "keys-" + u.name, Action: action.DisableKeys, Target: target, AfterAny: []string{deny}})
+	}
+}
+
+// watchers are what records and looks: whoever takes an account switches it off first.
+func (p *accountPlan) watchers() {
+	for _, t := range p.trails {
+		p.add(Step{Key: "trail-" + t.arn, Action: action.StartLogging, Target: p.part(casefile.Trail, t.arn, t.region)})
+	}
+	for _, d := range p.detectors {
+		p.add(Step{Key: "detector-" + d.region, Action: action.EnableDetector, Target: p.part(casefile.Detector, d.id, d.region)})
+	}
+}
+
+// responders are the principals that the quarantine leaves in: the caller's own and those that were spared.
+func (p *accountPlan) responders(ctx context.Context) ([]string, error) {
+	all := slices.Clone(p.o.Spare)
+	if !p.inside {
+		return all, nil
+	}
+	own, err := principalOf(ctx, p.c)
+	if err != nil {
+		return all, err
+	}
+	if own != "" && !slices.Contains(all, own) {
+		all = append(all, own)
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// principalOf is the caller as aws:PrincipalArn has it: a session's is its role's ARN, whose path GetCallerIdentity
+// does not show.
+func principalOf(ctx context.Context, c *action.AWS) (string, error) {
+	if action.CallerUser(c.Caller) != "" {
+		return c.Caller, nil
+	}
+	_, rest, ok := strings.Cut(c.Caller, ":assumed-role/")
+	role, _, _ := strings.Cut(rest, "/")
+	if !ok || role == "" {
+		return "", nil
+	}
+	out, err := c.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(role)})
+	if err != nil {
+		return "", fmt.Errorf("look at the responder's own role %s: %w", role, err)
+	}
+	return aws.ToString(out.Role.Arn), nil
+}

@@ -1,0 +1,238 @@
+package playbook
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/guardduty"
+	gdtypes "github.com/aws/aws-sdk-go-v2/service/guardduty/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+
+	"cordon/internal/action"
+)
+
+var accountReads = action.Ops{
+	action.Call((*organizations.Client).DescribeOrganization), action.Call((*organizations.Client).ListPoliciesForTarget),
+	action.Call((*organizations.Client).ListRoots), action.Call((*iam.Client).GetRole),
+	action.Call((*iam.Client).GetAccountAuthorizationDetails), action.Call((*iam.Client).GetAccountSummary),
+	action.Call((*ec2.Client).DescribeRegions),
+	action.Call((*cloudtrail.Client).DescribeTrails), action.Call((*cloudtrail.Client).GetTrailStatus),
+	action.Call((*guardduty.Client).ListDetectors), action.Call((*guardduty.Client).GetDetector),
+}
+
+// accountSurvey is what the draft saw of an account. What it could not see is a doubt, and never an absence.
+type accountSurvey struct {
+	id     string
+	inside bool // these are credentials of the account itself
+
+	organisation string // id of the management account, "" where there is no organisation or nobody could say
+	outside      *action.AWS
+	policies     map[string]string // service control policies on the account, by id
+	policiesOff  bool
+
+	people    []person
+	roles     []iamtypes.RoleDetail
+	summary   map[string]int32
+	trails    []stoppedTrail
+	detectors []darkDetector
+	blind     []string // enabled regions without a detector
+	closed    []string // regions that are not enabled
+	watched   int      // regions looked at
+
+	mu     sync.Mutex
+	doubts []string
+}
+
+type person struct {
+	name, id, arn string
+	inline        int // characters of inline policies
+	attached      []string
+}
+
+type stoppedTrail struct{ arn, region string }
+
+type darkDetector struct{ id, region string }
+
+// surveyAccount looks at the organisation, at IAM and at all regions side by side.
+func surveyAccount(ctx context.Context, c *action.AWS, id string) *accountSurvey {
+	s := &accountSurvey{id: id, inside: id == c.Account}
+	var all sync.WaitGroup
+	all.Go(func() { s.lookOutside(ctx, c) })
+	if s.inside {
+		all.Go(func() { s.lookAtPeople(ctx, c) })
+		all.Go(func() { s.lookAtRoot(ctx, c) })
+		all.Go(func() { s.lookAtRegions(ctx, c) })
+	}
+	all.Wait()
+	slices.Sort(s.doubts)
+	return s
+}
+
+func (s *accountSurvey) doubt(what string, err error) {
+	s.say(fmt.Sprintf("%s could not be read: %v", what, err))
+}
+
+func (s *accountSurvey) say(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubts = append(s.doubts, line)
+}
+
+func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
+	org, err := c.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	if action.Code(err) == "AWSOrganizationsNotInUseException" {
+		return
+	}
+	if err != nil || org.Organization == nil {
+		s.doubt("whether the account is in an organisation", err)
+		return
+	}
+	s.organisation = aws.ToString(org.Organization.MasterAccountId)
+	if s.outside, err = c.Outside(s.id); err != nil {
+		return
+	}
+	if s.policies, err = action.ControlPoliciesOn(ctx, s.outside, s.id); err != nil {
+		s.doubt("which service control policies are on the account", err)
+	}
+	roots, err := s.outside.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
+	if err != nil {
+		s.doubt("whether the organisation uses service control policies", err)
+		return
+	}
+	s.policiesOff = !slices.ContainsFunc(roots.Roots, func(r orgtypes.Root) bool {
+		return slices.ContainsFunc(r.PolicyTypes, func(p orgtypes.PolicyTypeSummary) bool {
+			return p.Type == orgtypes.PolicyTypeServiceControlPolicy && p.Status == orgtypes.PolicyTypeStatusEnabled
+		})
+	})
+}
+
+func (s *accountSurvey) lookAtPeople(ctx context.Context, c *action.AWS) {
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(c.IAM, &iam.GetAccountAuthorizationDetailsInput{
+		Filter: []iamtypes.EntityType{iamtypes.EntityTypeUser, iamtypes.EntityTypeRole}, MaxItems: aws.Int32(1000),
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			s.doubt("the account's users and roles, or some of them,", err)
+			return
+		}
+		for _, u := range page.UserDetailList {
+			s.people = append(s.people, personOf(u))
+		}
+		s.roles = append(s.roles, page.RoleDetailList...)
+	}
+	slices.SortFunc(s.people, func(a, b person) int { return strings.Compare(a.name, b.name) })
+}
+
+func personOf(u iamtypes.UserDetail) person {
+	p := person{name: aws.ToString(u.UserName), id: aws.ToString(u.UserId), arn: aws.ToString(u.Arn)}
+	for _, d := range u.UserPolicyList {
+		text := aws.ToString(d.PolicyDocument)
+		if plain, err := url.PathUnescape(text); err == nil {
+			text = plain
+		}
+		p.inline += action.PolicySize(text)
+	}
+	for _, a := range u.AttachedManagedPolicies {
+		p.attached = append(p.attached, aws.ToString(a.PolicyArn))
+	}
+	return p
+}
+
+func (s *accountSurvey) lookAtRoot(ctx context.Context, c *action.AWS) {
+	out, err := c.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
+	if err != nil {
+		s.doubt("what the root user has", err)
+		return
+	}
+	s.summary = out.SummaryMap
+}
+
+func (s *accountSurvey) lookAtRegions(ctx context.Context, c *action.AWS) {
+	out, err := c.EC2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
+	if err != nil {
+		s.doubt("which regions there are: trails and detectors", err)
+		return
+	}
+	var all sync.WaitGroup
+	for _, r := range out.Regions {
+		name := aws.ToString(r.RegionName)
+		if aws.ToString(r.OptInStatus) == "not-opted-in" {
+			s.closed = append(s.closed, name)
+			continue
+		}
+		s.watched++
+		all.Go(func() { s.lookAtTrails(ctx, c.In(name)) })
+		all.Go(func() { s.lookAtDetectors(ctx, c.In(name)) })
+	}
+	all.Wait()
+	slices.Sort(s.closed)
+	slices.Sort(s.blind)
+	slices.SortFunc(s.trails, func(a, b stoppedTrail) int { return strings.Compare(a.arn, b.arn) })
+	slices.SortFunc(s.detectors, func(a, b darkDetector) int { return strings.Compare(a.region, b.region) })
+}
+
+// lookAtTrails finds the region's own trails that do not record. An organisation's trail is not this account's to
+// start.
+func (s *accountSurvey) lookAtTrails(ctx context.Context, c *action.AWS) {
+	out, err := c.CloudTrail.DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(false)})
+	if err != nil {
+		s.doubt("the trails of "+c.Region, err)
+		return
+	}
+	for _, t := range out.TrailList {
+		arn := aws.ToString(t.TrailARN)
+		st, err := c.CloudTrail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: t.TrailARN})
+		switch {
+		case err != nil:
+			s.doubt("whether trail "+arn+" records", err)
+		case aws.ToBool(st.IsLogging):
+		case aws.ToBool(t.IsOrganizationTrail) && s.organisation != s.id:
+			s.say("trail " + arn + " does not record, and is the organisation's: it is started from account " + s.organisation)
+		default:
+			s.mu.Lock()
+			s.trails = append(s.trails, stoppedTrail{arn, c.Region})
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *accountSurvey) lookAtDetectors(ctx context.Context, c *action.AWS) {
+	var ids []string
+	pages := guardduty.NewListDetectorsPaginator(c.GuardDuty, &guardduty.ListDetectorsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			s.doubt("GuardDuty in "+c.Region, err)
+			return
+		}
+		ids = append(ids, page.DetectorIds...)
+	}
+	if len(ids) == 0 {
+		s.mu.Lock()
+		s.blind = append(s.blind, c.Region)
+		s.mu.Unlock()
+	}
+	for _, id := range ids {
+		d, err := c.GuardDuty.GetDetector(ctx, &guardduty.GetDetectorInput{DetectorId: aws.String(id)})
+		if err != nil {
+			s.doubt("detector "+id+" in "+c.Region, err)
+			continue
+		}
+		if d.Status != gdtypes.DetectorStatusEnabled {
+			s.mu.Lock()
+			s.detectors = append(s.detectors, darkDetector{id, c.Region})
+			s.mu.Unlock()
+		}
+	}
+}

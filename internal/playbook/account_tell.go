@@ -1,0 +1,45 @@
+package playbook
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// tell says what the responder must know before approving, and what outlives the plan.
+func (p *accountPlan) tell() {
+	p.draft.NotCaptured = append(p.draft.NotCaptured, "what runs in the account (instances, functions, data): each needs a plan of its own")
+	p.draft.Survives = append(p.draft.Survives,
+		"what runs without calling AWS: instances, containers, and what intruders left in them",
+		"what AWS needs to spread a policy: seconds, at times minutes, in which calls still succeed")
+	if !p.inside {
+		return
+	}
+	p.draft.Survives = append(p.draft.Survives,
+		"roles and whoever may assume them, where no service control policy stops the account: each bad one needs a plan of its own (cordon plan iam-role:NAME)")
+	p.root()
+	if len(p.blind) > 0 {
+		p.warn("GuardDuty is not there, so that nothing was looked at, in " + strings.Join(p.blind, ", "))
+	}
+	if len(p.closed) > 0 {
+		p.draft.NotCaptured = append(p.draft.NotCaptured, fmt.Sprintf("%d regions that are not enabled, and so can hold nothing that could be asked for: %s", len(p.closed), strings.Join(p.closed, ", ")))
+	}
+}
+
+// root says what can and what cannot be done about the root user, whose permissions no policy in the account changes
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html).
+func (p *accountPlan) root() {
+	has := []string{}
+	for key, what := range map[string]string{"AccountAccessKeysPresent": "access keys", "AccountSigningCertificatesPresent": "signing certificates"} {
+		if p.summary[key] > 0 {
+			has = append(has, what)
+		}
+	}
+	slices.Sort(has)
+	if len(has) > 0 {
+		p.warn("the root user has " + strings.Join(has, " and ") + ", which nobody but the root user can switch off from inside")
+	}
+	if p.summary != nil && p.summary["AccountMFAEnabled"] == 0 {
+		p.warn("the root user has no MFA: whoever reads its mail can take the account")
+	}
+}
