@@ -179,10 +179,10 @@ func newLimits() *limits { return &limits{buckets: map[turn]*rate.Limiter{}} }
 // (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html), ten reads and one change
 // (docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html). The other services publish none
 // that can be relied on, so a modest rate is kept and throttles are retried; IAM's changes, of which an account may
-// need thousands, share one bucket.
+// need thousands, share one bucket: 15 a second with a burst of 30 is what is planned with.
 var paces = map[string]struct{ reads, writes [2]int }{
 	"ec2":        {reads: [2]int{20, 90}, writes: [2]int{5, 45}},
-	"iam":        {reads: [2]int{50, 100}, writes: [2]int{15, 30}},
+	"iam":        {reads: [2]int{50, 90}, writes: [2]int{15, 28}},
 	"cloudtrail": {reads: [2]int{10, 10}, writes: [2]int{1, 1}},
 	"s3":         {reads: [2]int{500, 500}, writes: [2]int{500, 500}},
 	"":           {reads: [2]int{10, 40}, writes: [2]int{5, 20}},

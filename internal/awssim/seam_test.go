@@ -16,6 +16,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 )
@@ -220,6 +222,38 @@ func TestRatesRefuseAndRefill(t *testing.T) {
 			ok(t, tag())
 		}
 		wantCode(t, tag(), "RequestLimitExceeded")
+	})
+}
+
+// IAM's changes count together, whatever they are and wherever they are sent to; its reads count each by itself.
+func TestChangesOfIAMAreCountedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New(Options{Rates: true})
+		key := w.AddUser(User{Name: "alice", Keys: []UserKey{{Active: true}}}).Keys[0].ID
+		once := func(o *iam.Options) { o.RetryMaxAttempts = 1 }
+		here, there := iam.NewFromConfig(attached(w, testRegion), once), iam.NewFromConfig(attached(w, "us-east-1"), once)
+		disable := func() error {
+			_, err := here.UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{UserName: aws.String("alice"), AccessKeyId: aws.String(key), Status: iamtypes.StatusTypeInactive})
+			return err
+		}
+		put := func() error {
+			_, err := there.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("alice"), PolicyName: aws.String("p"), PolicyDocument: aws.String(`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`)})
+			return err
+		}
+		for range 15 {
+			ok(t, disable())
+			ok(t, put())
+		}
+		wantCode(t, put(), "Throttling")
+		for range 100 {
+			_, err := here.GetUser(t.Context(), &iam.GetUserInput{UserName: aws.String("alice")})
+			ok(t, err)
+		}
+		time.Sleep(time.Second)
+		for range 15 {
+			ok(t, disable())
+		}
+		wantCode(t, disable(), "Throttling")
 	})
 }
 
