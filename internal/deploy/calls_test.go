@@ -51,25 +51,40 @@ func TestCallsAgainstPolicy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: every drill in every way is left out of a short run")
 	}
-	contained, all := map[string][]action.Op{}, map[string][]action.Op{}
+	contained, all := map[string]bySide{}, map[string]bySide{}
+	for _, book := range playbook.All {
+		contained[book.Name], all[book.Name] = bySide{}, bySide{}
+	}
 	for _, scenario := range drill.All() {
 		book := bookOf(t, scenario)
 		for i, o := range choices[book.Name] {
 			synctest.Test(t, func(t *testing.T) {
 				applied, whole := answer(t, scenario, book, int64(i), o)
-				contained[book.Name], all[book.Name] = append(contained[book.Name], applied...), append(all[book.Name], whole...)
+				contained[book.Name].add(applied)
+				all[book.Name].add(whole)
 			})
 		}
 	}
 	for _, book := range playbook.All {
-		check(t, book, "contain", contained[book.Name], deploy.PolicyOptions{})
-		check(t, book, "contain and release", all[book.Name], deploy.PolicyOptions{Release: true})
+		for _, side := range deploy.Sides {
+			check(t, book, "contain", contained[book.Name][side], deploy.PolicyOptions{Side: side})
+			check(t, book, "contain and release", all[book.Name][side], deploy.PolicyOptions{Side: side, Release: true})
+		}
+	}
+}
+
+// bySide is what was called with each side's credentials, as the account saw it.
+type bySide map[deploy.Side][]action.Op
+
+func (b bySide) add(more bySide) {
+	for side, ops := range more {
+		b[side] = append(b[side], ops...)
 	}
 }
 
 func check(t *testing.T, book playbook.Playbook, what string, calls []action.Op, o deploy.PolicyOptions) {
 	t.Helper()
-	what = book.Name + ", " + what
+	what = book.Name + ", " + string(o.Side) + ", " + what
 	docs, err := deploy.Policy(book, o)
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +103,7 @@ func check(t *testing.T, book playbook.Playbook, what string, calls []action.Op,
 }
 
 // answer plans, applies and releases, and lists what was called until the end of each of the last two.
-func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, o playbook.Options) (applied, whole []action.Op) {
+func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, o playbook.Options) (applied, whole bySide) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	d := s.Build(drill.Options{Seed: seed})
@@ -131,7 +146,7 @@ func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, 
 	if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, engine.ErrPartly) {
 		t.Fatalf("%s: apply: %v", s.Name, err)
 	}
-	applied = ops(d.World.Calls())
+	applied = called(t, d)
 	d.World.AllowDeletes(true)
 	back, err := e.PlanRelease(ctx)
 	must(t, s.Name+": plan the release", err)
@@ -140,7 +155,7 @@ func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, 
 	if err := e.Release(ctx, data, "flag"); err != nil && !errors.Is(err, engine.ErrPartly) && !errors.Is(err, engine.ErrDecision) {
 		t.Fatalf("%s: release: %v", s.Name, err)
 	}
-	return applied, ops(d.World.Calls())
+	return applied, called(t, d)
 }
 
 // beside is what an instance's surroundings need so that every call of the playbook is made. Leaving its Auto Scaling
@@ -167,10 +182,21 @@ func openCase(t *testing.T, ctx context.Context, conn *action.AWS) *engine.Engin
 	}
 }
 
-func ops(calls []awssim.Call) []action.Op {
-	var all []action.Op
-	for _, c := range calls {
-		all = append(all, action.Op{Service: c.Service, Name: c.Operation})
+// called is what the simulated account was asked, by whose credentials asked it. The root user's own session is
+// nobody's policy: what it may do is what the task policy says that it was opened with.
+func called(t *testing.T, d drill.Drill) bySide {
+	all := bySide{}
+	for _, c := range d.World.Calls() {
+		o := action.Op{Service: c.Service, Name: c.Operation}
+		switch {
+		case c.Actor == d.Caller:
+			all[deploy.Member] = append(all[deploy.Member], o)
+		case c.Actor == d.Management:
+			all[deploy.Management] = append(all[deploy.Management], o)
+		case strings.HasSuffix(c.Actor, ":root"):
+		default:
+			t.Errorf("%s was called by %s, whose credentials nobody gave", o, c.Actor)
+		}
 	}
 	return all
 }

@@ -18,11 +18,13 @@ const generated = "<!-- Generated from the declarations by `go generate ./intern
 func Docs() (map[string]string, error) {
 	pages := map[string]string{"actions.md": actionsPage(), "playbooks.md": playbooksPage()}
 	for _, p := range playbook.All {
-		policy, err := PolicyText(p, PolicyOptions{Release: true})
-		if err != nil {
-			return nil, err
+		for _, side := range sidesOf(p) {
+			policy, err := PolicyText(p, PolicyOptions{Release: true, Side: side})
+			if err != nil {
+				return nil, err
+			}
+			pages[policyPage(p, side)] = policy
 		}
-		pages["policy-"+p.Name+".json"] = policy
 	}
 	policy, err := ScopePolicyText("aws", "")
 	if err != nil {
@@ -30,6 +32,17 @@ func Docs() (map[string]string, error) {
 	}
 	pages["policy-scope.json"] = policy
 	return pages, nil
+}
+
+func sidesOf(p playbook.Playbook) []Side {
+	return slices.DeleteFunc(slices.Clone(Sides), func(s Side) bool { return !HasSide(p, s) })
+}
+
+func policyPage(p playbook.Playbook, s Side) string {
+	if s == Member {
+		return "policy-" + p.Name + ".json"
+	}
+	return "policy-" + p.Name + "-" + string(s) + ".json"
 }
 
 // PlaybookText is what `cordon playbooks NAME` prints: each action that a plan may hold, by phase.
@@ -93,7 +106,7 @@ func playbooksPage() string {
 	b.WriteString("# Playbooks\n\n" + generated)
 	b.WriteString("A plan holds those of the steps that the subject calls for. What must come before what stands in the plan.\n")
 	for _, p := range playbook.All {
-		fmt.Fprintf(&b, "\n## %s\n\n%s\n\nAnswers: %s. The least policy for it: [policy-%s.json](policy-%s.json).\n\n", p.Name, cell(p.Summary), kinds(p), p.Name, p.Name)
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\nAnswers: %s. The least policy for it%s\n\n", p.Name, cell(p.Summary), kinds(p), policyLinks(p))
 		b.WriteString("| phase | action | what it does | release |\n|---|---|---|---|\n")
 		for _, phase := range casefile.Phases {
 			for _, a := range inPhase(p.Actions, phase) {
@@ -103,6 +116,18 @@ func playbooksPage() string {
 		fmt.Fprintf(&b, "\nRead while planning, beyond what the actions read: %s\n", code(p.Reads))
 	}
 	return b.String()
+}
+
+func policyLinks(p playbook.Playbook) string {
+	var links []string
+	for _, side := range sidesOf(p) {
+		name, where := policyPage(p, side), ""
+		if side != Member {
+			where = ", in the " + string(side) + " account"
+		}
+		links = append(links, fmt.Sprintf("%s: [%s](%s)", where, name, name))
+	}
+	return strings.Join(links, "; and") + "."
 }
 
 func actionsPage() string {

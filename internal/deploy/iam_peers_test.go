@@ -62,11 +62,13 @@ func TestActionsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 		peer(t, "check-actions.mjs", names)
-		docs, err := Policy(p, PolicyOptions{Release: true, CaseBucket: "cases/prefix", CaseLock: true})
-		if err != nil {
-			t.Fatal(err)
+		for _, side := range sidesOf(p) {
+			docs, err := Policy(p, PolicyOptions{Release: true, CaseBucket: "cases/prefix", CaseLock: true, Side: side})
+			if err != nil {
+				t.Fatal(err)
+			}
+			peer(t, "check-actions.mjs", docs)
 		}
-		peer(t, "check-actions.mjs", docs)
 	}
 }
 

@@ -40,12 +40,13 @@ type PolicyOptions struct {
 	CaseBucket string // "bucket" or "bucket/prefix", where the case is kept on S3
 	CaseLock   bool   // the case's objects are written under Object Lock
 	Partition  string // default aws
-	Account    string // default any, which the account that the policy stands in narrows by itself
+	Account    string // the account that the incident is in; default any
+	Side       Side   // whose credentials it is for; default Member
 }
 
-// Policy is the least policy for a playbook, in as many documents as IAM's limit makes of it. What each part is
-// for stands in the Sids. What only a release needs is in documents of its own, to be attached once a release
-// has been agreed on.
+// Policy is the least policy for one side of a playbook, in as many documents as IAM's limit makes of it; none where
+// the playbook calls nothing on that side. What each part is for stands in the Sids. What only a release needs is in
+// documents of its own, to be attached once a release has been agreed on.
 func Policy(p playbook.Playbook, o PolicyOptions) ([]Document, error) {
 	if o.Partition == "" {
 		o.Partition = "aws"
@@ -53,6 +54,13 @@ func Policy(p playbook.Playbook, o PolicyOptions) ([]Document, error) {
 	if o.Account == "" {
 		o.Account = "*"
 	}
+	if o.Side == "" {
+		o.Side = Member
+	}
+	if !HasSide(p, o.Side) {
+		return nil, nil
+	}
+	p = onSide(p, o.Side)
 	b := builder{o: o}
 	err := b.contain(p)
 	docs := split(b.statements)
@@ -67,7 +75,7 @@ func Policy(p playbook.Playbook, o PolicyOptions) ([]Document, error) {
 	return docs, nil
 }
 
-// Actions lists every IAM action that a playbook needs, release and the case store on S3 included.
+// Actions lists every IAM action that a playbook needs on any side, release and the case store on S3 included.
 func Actions(p playbook.Playbook) ([]string, error) {
 	ops := reads(p, true).Plus(action.CaseStoreReads, action.CaseStoreWrites)
 	for _, a := range p.Actions {
@@ -113,7 +121,9 @@ func (b *builder) contain(p playbook.Playbook) error {
 			return err
 		}
 	}
-	b.caseStore()
+	if b.o.Side == Member { // a case is written with the credentials that the run began with
+		b.caseStore()
+	}
 	return nil
 }
 
@@ -270,6 +280,9 @@ func PolicyText(p playbook.Playbook, o PolicyOptions) (string, error) {
 	docs, err := Policy(p, o)
 	if err != nil {
 		return "", err
+	}
+	if len(docs) == 0 {
+		return "", fmt.Errorf("playbook %s calls nothing from the %s account", p.Name, o.Side)
 	}
 	var v any = docs
 	if len(docs) == 1 {

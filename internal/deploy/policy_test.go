@@ -12,8 +12,12 @@ import (
 	"cordon/internal/playbook"
 )
 
-// declared is every operation that a playbook may call.
-func declared(p playbook.Playbook, release bool) action.Ops {
+// declared is every operation that a playbook may call on a side.
+func declared(p playbook.Playbook, side Side, release bool) action.Ops {
+	if !HasSide(p, side) {
+		return nil
+	}
+	p = onSide(p, side)
 	ops := reads(p, release)
 	for _, a := range p.Actions {
 		ops = ops.Plus(a.Writes)
@@ -27,14 +31,15 @@ func declared(p playbook.Playbook, release bool) action.Ops {
 // TestPolicyIsExact: no operation that is declared is refused, and nothing is granted that none declares.
 func TestPolicyIsExact(t *testing.T) {
 	for _, p := range playbook.All {
-		for _, release := range []bool{false, true} {
-			for _, bucket := range []string{"", "cases"} {
-				docs, err := Policy(p, PolicyOptions{Release: release, CaseBucket: bucket, CaseLock: true})
+		for _, o := range []PolicyOptions{{}, {Release: true}, {CaseBucket: "cases"}, {CaseBucket: "cases", Release: true}} {
+			for _, side := range Sides {
+				o.CaseLock, o.Side = true, side
+				docs, err := Policy(p, o)
 				if err != nil {
 					t.Fatal(err)
 				}
-				calls := declared(p, release)
-				if bucket != "" {
+				calls := declared(p, side, o.Release)
+				if o.CaseBucket != "" && side == Member {
 					calls = calls.Plus(action.CaseStoreReads, action.CaseStoreWrites)
 				}
 				unused, missing, err := Compare(calls, docs)
@@ -42,12 +47,33 @@ func TestPolicyIsExact(t *testing.T) {
 					t.Fatal(err)
 				}
 				if len(unused)+len(missing) > 0 {
-					t.Errorf("%s, release %t, bucket %q: unused %v, missing %v", p.Name, release, bucket, unused, missing)
+					t.Errorf("%s, %+v: unused %v, missing %v", p.Name, o, unused, missing)
 				}
 			}
 		}
 	}
 }
+
+// bookSide is one side of a playbook.
+type bookSide struct {
+	playbook.Playbook
+	side Side
+}
+
+// sidesOfAll lists every side that a policy is made for.
+func sidesOfAll() []bookSide {
+	var all []bookSide
+	for _, p := range playbook.All {
+		for _, s := range sidesOf(p) {
+			all = append(all, bookSide{p, s})
+		}
+	}
+	return all
+}
+
+// policiesOnRole is how many managed policies a role takes by default
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const policiesOnRole = 10
 
 func TestCompareFindsBoth(t *testing.T) {
 	stop, start := action.Op{Service: "ec2", Name: "StopInstances"}, action.Op{Service: "ec2", Name: "StartInstances"}
@@ -140,10 +166,13 @@ func TestUnknownChangeIsRefused(t *testing.T) {
 
 // TestNothingIsGrantedOnEverything but looking, and no action by a pattern.
 func TestNothingIsGrantedOnEverything(t *testing.T) {
-	for _, p := range playbook.All {
-		docs, err := Policy(p, PolicyOptions{Release: true, CaseBucket: "cases", Account: "111122223333", Partition: "aws-cn"})
+	for _, p := range sidesOfAll() {
+		docs, err := Policy(p.Playbook, PolicyOptions{Release: true, CaseBucket: "cases", Account: "111122223333", Partition: "aws-cn", Side: p.side})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if len(docs) > policiesOnRole {
+			t.Errorf("%s, %s: %d documents, and a role takes %d", p.Name, p.side, len(docs), policiesOnRole)
 		}
 		sids := map[string]bool{}
 		for _, d := range docs {

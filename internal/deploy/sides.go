@@ -1,0 +1,86 @@
+package deploy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"cordon/internal/action"
+	"cordon/internal/playbook"
+)
+
+// Side says whose credentials a call is made with. Each side gets a policy of its own: the one in the account must not
+// be able to change the organisation, nor the organisation's the account.
+type Side string
+
+// The sides. Member is the account that the incident is in, whether or not it is in an organisation; Management is the
+// organisation's management account, or the one that it delegated the service to.
+const (
+	Member     Side = "member"
+	Management Side = "management"
+)
+
+// Sides lists them, the default first.
+var Sides = []Side{Member, Management}
+
+// byManagement is the services that answer the management account or its delegated administrator alone, so that
+// actions and playbooks call them through action.AWS.Management. Everything else is called in the account.
+var byManagement = map[string]string{
+	// docs.aws.amazon.com/organizations/latest/userguide/orgs_permissions_overview.html
+	"organizations": "an organisation is changed from its management account",
+	// docs.aws.amazon.com/singlesignon/latest/userguide/organization-instances-identity-center.html
+	"ssoadmin":      "an organisation's instance of Identity Center is the management account's",
+	"identitystore": "the users of Identity Center are kept with its instance",
+}
+
+// alone is the operations of services called on both sides that one side alone makes.
+var alone = map[action.Op]Side{
+	// docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html
+	action.Call((*sts.Client).AssumeRoot): Management,
+}
+
+func sideOf(o action.Op) Side {
+	if s, ok := alone[o]; ok {
+		return s
+	}
+	if byManagement[o.Service] != "" {
+		return Management
+	}
+	return Member
+}
+
+// of keeps a side's operations.
+func (s Side) of(ops action.Ops) action.Ops {
+	return slices.DeleteFunc(slices.Clone(ops), func(o action.Op) bool { return sideOf(o) != s })
+}
+
+// onSide is the playbook as if a side's calls were all that it makes.
+func onSide(p playbook.Playbook, s Side) playbook.Playbook {
+	p.Reads = s.of(p.Reads)
+	p.Actions = slices.Clone(p.Actions)
+	for i, a := range p.Actions {
+		a.Reads, a.Writes, a.UndoReads, a.UndoWrites = s.of(a.Reads), s.of(a.Writes), s.of(a.UndoReads), s.of(a.UndoWrites)
+		p.Actions[i] = a
+	}
+	return p
+}
+
+// HasSide tells whether a playbook makes any call on that side.
+func HasSide(p playbook.Playbook, s Side) bool {
+	p = onSide(p, s)
+	for _, a := range p.Actions {
+		if len(a.Reads)+len(a.Writes)+len(a.UndoReads)+len(a.UndoWrites) > 0 {
+			return true
+		}
+	}
+	return len(p.Reads) > 0
+}
+
+// ParseSide reads a side as the command line gives it.
+func ParseSide(text string) (Side, error) {
+	if s := Side(text); slices.Contains(Sides, s) {
+		return s, nil
+	}
+	return "", fmt.Errorf("there is no side %q; there is: %s, %s", text, Member, Management)
+}
