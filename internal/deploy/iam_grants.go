@@ -56,11 +56,12 @@ const (
 	sessions     = "ssm:*:{account}:session/*"
 	trails       = "cloudtrail:*:{account}:trail/*"
 	detectors    = "guardduty:*:{account}:detector/*"
-	// The organisation's ids are not known when the policy is made.
-	orgAccounts = "organizations::{account}:account/*/*"
-	orgPolicies = "organizations::{account}:policy/*/service_control_policy/*"
-	orgUnits    = "organizations::{account}:ou/*/*"
-	orgRoots    = "organizations::{account}:root/*/*"
+	// What the organisation owns carries its management account's id, whoever acts; the account itself is narrowed by
+	// its own.
+	orgAccounts = "organizations::*:account/o-*/{account}"
+	orgPolicies = "organizations::*:policy/o-*/service_control_policy/p-*"
+	orgUnits    = "organizations::*:ou/o-*/ou-*"
+	orgRoots    = "organizations::*:root/o-*/r-*"
 )
 
 // The case tag stands on all that cordon makes, from the moment it is made.
@@ -122,10 +123,10 @@ var onResources = map[string][]grant{
 	"cloudtrail:StartLogging":    {{resources: []string{trails}}},
 	"cloudtrail:StopLogging":     {{resources: []string{trails}}},
 	"guardduty:UpdateDetector":   {{resources: []string{detectors}}},
-	"organizations:AttachPolicy": {{resources: []string{orgPolicies, orgAccounts}}},
+	"organizations:AttachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgAccounts}}},
 	"organizations:CreatePolicy": {{resources: []string{orgPolicies}, only: tagsCase}},
 	"organizations:DeletePolicy": {{resources: []string{orgPolicies}, only: hasCase}},
-	"organizations:DetachPolicy": {{resources: []string{orgPolicies, orgAccounts}}},
+	"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgAccounts}}},
 	"organizations:MoveAccount":  {{resources: []string{orgAccounts, orgUnits, orgRoots}}},
 	"ssm:TerminateSession":       {{resources: []string{sessions}}},
 }
@@ -162,6 +163,10 @@ func sideGrant(name string, o action.Op, partition string) grant {
 			resource = groups
 		}
 		return grant{action: name, resources: []string{resource}, only: conditions{"StringEquals": {"ec2:CreateAction": {o.Name}}}}
+	case tagOrgPolicy:
+		// Nothing in the reference tells a tag given on creation from one given later. So whoever has this policy could
+		// mark somebody's service control policy as a case's; it cannot change one.
+		return grant{action: name, resources: []string{orgPolicies}, only: tagsCase}
 	case passRole:
 		return grant{action: name, resources: []string{roles}, only: conditions{"StringEquals": {"iam:PassedToService": ec2Principals(partition)}}}
 	}

@@ -58,6 +58,8 @@ var besides = map[action.Op][]string{
 	// Starting an instance with encrypted volumes has EC2 make a grant on the key in the caller's name
 	// (docs.aws.amazon.com/kms/latest/developerguide/services-ebs.html).
 	{Service: "ec2", Name: "StartInstances"}: {grantKey},
+	// docs.aws.amazon.com/organizations/latest/APIReference/API_CreatePolicy.html
+	{Service: "organizations", Name: "CreatePolicy"}: {tagOrgPolicy},
 }
 
 // The actions that come with others.
@@ -65,6 +67,8 @@ const (
 	tagOnCreate = "ec2:CreateTags"
 	passRole    = "iam:PassRole"
 	grantKey    = "kms:CreateGrant"
+
+	tagOrgPolicy = "organizations:TagResource"
 	// retain is needed by a PutObject that sets a retention, and by no other
 	// (docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
 	retain = "s3:PutObjectRetention"

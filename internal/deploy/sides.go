@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"cordon/internal/action"
@@ -38,6 +39,9 @@ var byManagement = map[string]string{
 var alone = map[action.Op]Side{
 	// docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html
 	action.Call((*sts.Client).AssumeRoot): Management,
+	// Any account of the organisation is told which that is
+	// (docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html).
+	action.Call((*organizations.Client).DescribeOrganization): Member,
 }
 
 func sideOf(o action.Op) Side {
