@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -166,14 +165,8 @@ func (a *app) engine(c *casefile.Case, conn *action.AWS, command string) (*engin
 	if err != nil {
 		return nil, err
 	}
-	person := a.person
-	if person == "" {
-		if u, err := user.Current(); err == nil {
-			person = u.Username
-		}
-	}
 	e := &engine.Engine{
-		AWS: conn, Case: c, Signer: signer, Person: person,
+		AWS: conn, Case: c, Signer: signer, Person: a.who(),
 		Session: casefile.SessionBody{Version: version, Binary: binaryHash(), Command: command, Simulated: c.Meta.Simulated},
 	}
 	if !a.json() {

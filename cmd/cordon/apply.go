@@ -19,6 +19,7 @@ func (a *app) applyCommand() *cobra.Command {
 	var approve string
 	var irreversible []int
 	var wait bool
+	var second secondFlags
 	c := &cobra.Command{
 		Use:   "apply PLAN --approve HASH",
 		Short: "Carry out an approved plan (asks at a terminal)",
@@ -33,9 +34,10 @@ EXIT STATUS
 			if err != nil {
 				return fmt.Errorf("read the plan: %w", err)
 			}
-			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: wait})
+			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: wait, second: second})
 		},
 	}
+	second.add(c)
 	c.Flags().StringVar(&approve, "approve", "", "the plan's hash, as cordon plan printed it")
 	c.Flags().IntSliceVar(&irreversible, "irreversible", nil, "numbers of steps that cannot be undone and are approved all the same")
 	c.Flags().BoolVar(&wait, "wait", false, "wait for slow evidence too")
@@ -66,7 +68,8 @@ func (a *app) approved(hash, given, question string) (how string, err error) {
 type applying struct {
 	approve      string // the hash, where it is known already
 	irreversible []int
-	wait         bool                                        // for slow evidence
+	wait         bool // for slow evidence
+	second       secondFlags
 	then         func(context.Context, *casefile.Case) error // what is done before the outcome is told; may be nil
 }
 
@@ -95,6 +98,9 @@ func (a *app) apply(ctx context.Context, data []byte, how applying) error {
 		return err
 	}
 	e.Irreversible, e.Wait = how.irreversible, how.wait
+	if err := a.take(how.second, e); err != nil {
+		return err
+	}
 	workErr := e.Apply(ctx, data, approval)
 	if how.then != nil && ctx.Err() == nil && !errors.Is(workErr, engine.ErrDecision) {
 		workErr = errors.Join(workErr, how.then(ctx, c))

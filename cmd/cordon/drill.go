@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -130,6 +130,9 @@ func (r *rehearsal) run(ctx context.Context) error {
 			e.Irreversible = append(e.Irreversible, s.N)
 		}
 	}
+	if err := r.second(e, plan, hash); err != nil {
+		return err
+	}
 	r.stage("apply: plan %s, approved by the drill", hash[:12])
 	workErr := e.Apply(ctx, data, "drill")
 	if workErr != nil && !errors.Is(workErr, engine.ErrPartly) {
@@ -195,8 +198,11 @@ func (r *rehearsal) released(ctx context.Context, e *engine.Engine, kase *casefi
 	if err != nil {
 		return err
 	}
-	data, _, err := engine.Encode(plan)
+	data, hash, err := engine.Encode(plan)
 	if err != nil {
+		return err
+	}
+	if err := r.second(e, plan, hash); err != nil {
 		return err
 	}
 	if err := e.Release(ctx, data, "drill"); err != nil {
@@ -206,6 +212,24 @@ func (r *rehearsal) released(ctx context.Context, e *engine.Engine, kase *casefi
 		r.compare(before, r.drill.World.Dump())
 	}
 	return nil
+}
+
+// second signs as a second person would, with a key that is thrown away.
+func (r *rehearsal) second(e *engine.Engine, plan casefile.Plan, hash string) error {
+	why := casefile.NeedsSecond(plan)
+	if why == "" {
+		e.Second = nil
+		return nil
+	}
+	signer, err := casefile.NewSigner("drill-second", rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make the second person's key: %w", err)
+	}
+	r.stage("a second person signs, because %s", why)
+	e.Second, err = signer.Countersign(casefile.Countersignature{
+		Plan: hash, Kind: plan.Kind, Case: plan.Case, Account: plan.Account, Person: "the drill's second person", Time: time.Now(),
+	})
+	return err
 }
 
 // compare says what is different from before the answer: evidence, and what the plan said comes back in part.

@@ -135,7 +135,7 @@ EXIT STATUS
 	f.StringVar(&a.keyFile, "key-file", "", "the key that signs the journal (default: in the user's state folder, made on first use)")
 	f.StringVar(&a.person, "person", "", "who you are, for the journal (default: the operating system's user)")
 	root.AddCommand(
-		a.triageCommand(), a.planCommand(), a.applyCommand(), a.respondCommand(), a.statusCommand(), a.resumeCommand(),
+		a.triageCommand(), a.planCommand(), a.countersignCommand(), a.applyCommand(), a.respondCommand(), a.statusCommand(), a.resumeCommand(),
 		a.scopeCommand(), a.timelineCommand(), a.trailCommand(), a.releaseCommand(), a.verifyCommand(), a.reportCommand(), a.policyCommand(), a.playbooksCommand(), a.drillCommand(),
 	)
 	return root

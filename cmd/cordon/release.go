@@ -13,6 +13,7 @@ import (
 func (a *app) releaseCommand() *cobra.Command {
 	var approve, out, reason string
 	var leave []int
+	var second secondFlags
 	c := &cobra.Command{
 		Use:   "release CASE",
 		Short: "Put back what containment changed (asks at a terminal, or --approve HASH)",
@@ -30,6 +31,9 @@ EXIT STATUS
 			}
 			e, err := a.engine(kase, conn, "release")
 			if err != nil {
+				return err
+			}
+			if err := a.take(second, e); err != nil {
 				return err
 			}
 			plan, err := e.PlanRelease(ctx)
@@ -63,6 +67,7 @@ EXIT STATUS
 			return a.outcome(ctx, kase, e.Release(ctx, data, how))
 		},
 	}
+	second.add(c)
 	f := c.Flags()
 	f.StringVar(&approve, "approve", "", "the release plan's hash")
 	f.StringVar(&out, "out", "", "write the release plan to this file")

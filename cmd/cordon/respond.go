@@ -15,6 +15,7 @@ func (a *app) respondCommand() *cobra.Command {
 	var approve string
 	var irreversible []int
 	var from source
+	var second secondFlags
 	c := &cobra.Command{
 		Use:   "respond FINDING|RESOURCE",
 		Short: "Triage, plan, ask, apply, scope, report",
@@ -39,10 +40,11 @@ EXIT STATUS
 					return err
 				}
 			}
-			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: true, then: then})
+			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: true, then: then, second: second})
 		},
 	}
 	p.add(c)
+	second.add(c)
 	c.Flags().StringVar(&approve, "approve", "", "the plan's hash, where it is known already")
 	c.Flags().IntSliceVar(&irreversible, "irreversible", nil, "numbers of steps that cannot be undone and are approved all the same")
 	from.flags(a, c, "logs", "lookup", "index")

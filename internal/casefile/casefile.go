@@ -152,6 +152,7 @@ type Step struct {
 	Impact       []string          `json:"impact"`
 	Irreversible string            `json:"irreversible,omitempty"`
 	Partly       string            `json:"partly,omitempty"`
+	AccountWide  string            `json:"account_wide,omitempty"` // why a second person has to sign
 	Isolates     bool              `json:"isolates,omitempty"`
 	DeadlineS    int               `json:"deadline_s,omitempty"` // evidence steps: given up after this many seconds, with a ledger line
 	Reads        []string          `json:"reads"`

@@ -24,12 +24,15 @@ type FindingBody struct {
 	Incident Incident `json:"incident"`
 }
 
-// ApproveBody says that a plan was approved. For two-person approval later, each approver is an entry.
+// ApproveBody says that a plan was approved. Second is the countersignature (Countersignature) of a second person, whole,
+// where the plan concerns an account as a whole.
 type ApproveBody struct {
 	Plan string `json:"plan"`
 	Kind string `json:"kind"` // PlanContain or PlanRelease
 	Run  int    `json:"run"`  // 1 for the first apply of this plan; a new apply after a release counts on
 	How  string `json:"how"`  // "flag" (--approve HASH) or "terminal" (typed)
+
+	Second string `json:"second,omitempty"`
 }
 
 // IntentBody is written before a change is sent. OpID is random: what the step creates carries it in a tag.

@@ -52,7 +52,7 @@ func Verify(ctx context.Context, s Store, o VerifyOptions) Verdict {
 		o:        o,
 		verdict:  Verdict{Keys: []KeyUse{}, Problems: []string{}},
 		evidence: map[string]int64{},
-		plans:    map[string]bool{},
+		plans:    map[string]Plan{},
 	}
 	if v.openCase() {
 		v.journal()
@@ -60,6 +60,7 @@ func Verify(ctx context.Context, s Store, o VerifyOptions) Verdict {
 		v.files(evidenceFolder, v.evidenceFile)
 		v.files(planFolder, v.planFile)
 		v.named()
+		v.seconds()
 	}
 	v.verdict.OK = len(v.verdict.Problems) == 0 && v.verdict.Bad == nil && v.verdict.Entries > 0
 	v.verdict.Summary = v.summary()
@@ -76,8 +77,9 @@ type verifier struct {
 	names   []naming
 	missing int // entries missing at the end, as the head from outside tells; -1: unknown how many
 
-	evidence map[string]int64 // size of what is there and holds what its name says
-	plans    map[string]bool
+	evidence  map[string]int64 // size of what is there and holds what its name says
+	plans     map[string]Plan
+	approvals []approval
 }
 
 // naming is what one entry names elsewhere.
@@ -172,6 +174,19 @@ func (v *verifier) entry(seq int, file []byte, err error) error {
 	return v.keyUse(next)
 }
 
+// seconds looks whether what concerns a whole account was signed by two keys.
+func (v *verifier) seconds() {
+	for _, a := range v.approvals {
+		p, ok := v.plans[a.body.Plan]
+		if !ok {
+			continue // named says so
+		}
+		if err := secondProblem(p, a.body, a.key); err != nil {
+			v.bad(badEntry(a.seq, "%v", err))
+		}
+	}
+}
+
 func (v *verifier) keyUse(next checked) error {
 	i := slices.IndexFunc(v.verdict.Keys, func(k KeyUse) bool { return k.Key == next.key.key })
 	if i < 0 {
@@ -180,6 +195,13 @@ func (v *verifier) keyUse(next checked) error {
 	}
 	use := &v.verdict.Keys[i]
 	use.Entries++
+	if next.entry.Kind == EntryApprove {
+		a, err := approvalOf(next.entry, next.key.key)
+		if err != nil {
+			return badEntry(next.entry.Seq, "reading the approval: %v", err)
+		}
+		v.approvals = append(v.approvals, a)
+	}
 	if next.entry.Kind != EntrySession {
 		return nil
 	}
@@ -291,11 +313,12 @@ func (v *verifier) planFile(name string, data []byte) {
 		v.problem("%q does not hold what its name says: its SHA-256 is %s", name, sha)
 		return
 	}
-	if _, err := parsePlan(data); err != nil {
+	p, err := parsePlan(data)
+	if err != nil {
 		v.problem("%q: %v", name, err)
 		return
 	}
-	v.plans[sha] = true
+	v.plans[sha] = p
 }
 
 // named looks whether all is there that entries name.
@@ -311,7 +334,7 @@ func (v *verifier) named() {
 			}
 		}
 		for _, p := range n.refs.plans {
-			if !v.plans[p] {
+			if _, ok := v.plans[p]; !ok {
 				v.bad(badEntry(n.seq, "names plan %s, which is missing or has other bytes", p))
 			}
 		}

@@ -143,6 +143,7 @@ func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, 
 	}
 	data, _, err := engine.Encode(plan)
 	must(t, s.Name+": encode the plan", err)
+	countersign(t, e, plan, data)
 	if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, engine.ErrPartly) {
 		t.Fatalf("%s: apply: %v", s.Name, err)
 	}
@@ -152,6 +153,7 @@ func answer(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64, 
 	must(t, s.Name+": plan the release", err)
 	data, _, err = engine.Encode(back)
 	must(t, s.Name+": encode the release", err)
+	countersign(t, e, back, data)
 	if err := e.Release(ctx, data, "flag"); err != nil && !errors.Is(err, engine.ErrPartly) && !errors.Is(err, engine.ErrDecision) {
 		t.Fatalf("%s: release: %v", s.Name, err)
 	}
@@ -166,6 +168,21 @@ func beside(d drill.Drill) {
 	d.World.AddImage(d.Region, awssim.Image{Name: "made of the suspect", SourceInstance: d.Instance})
 	d.World.AddTargetGroup(d.Region, awssim.TargetGroup{Name: "by-hand", Port: 80, Targets: []awssim.Target{{ID: d.Instance}}})
 	d.World.AddClassicLoadBalancer(d.Region, awssim.ClassicLoadBalancer{Name: "by-hand", Instances: []string{d.Instance}})
+}
+
+// countersign signs as the second person, where one is needed.
+func countersign(t *testing.T, e *engine.Engine, plan casefile.Plan, data []byte) {
+	t.Helper()
+	e.Second = nil
+	if casefile.NeedsSecond(plan) == "" {
+		return
+	}
+	signer, err := casefile.NewSigner("second", rand.Reader)
+	must(t, "make a second key", err)
+	e.Second, err = signer.Countersign(casefile.Countersignature{
+		Plan: casefile.HashBytes(data), Kind: plan.Kind, Case: plan.Case, Account: plan.Account, Person: "bob", Time: time.Now(),
+	})
+	must(t, "countersign", err)
 }
 
 func openCase(t *testing.T, ctx context.Context, conn *action.AWS) *engine.Engine {

@@ -202,6 +202,9 @@ func (e *Engine) compare(ctx context.Context, s casefile.Step, a action.Action) 
 
 // approve makes plan, finding and approval durable. Nothing is sent before.
 func (e *Engine) approve(ctx context.Context, data []byte, plan casefile.Plan, how string) (int, error) {
+	if err := e.second(plan, casefile.HashBytes(data)); err != nil {
+		return 0, err
+	}
 	hash, err := e.Case.PutPlan(ctx, data)
 	if err != nil {
 		return 0, err
@@ -222,7 +225,7 @@ func (e *Engine) approve(ctx context.Context, data []byte, plan casefile.Plan, h
 			return 0, err
 		}
 	}
-	body := casefile.ApproveBody{Plan: hash, Kind: plan.Kind, Run: n, How: how}
+	body := casefile.ApproveBody{Plan: hash, Kind: plan.Kind, Run: n, How: how, Second: string(e.Second)}
 	// Two responders may approve the same plan in the same moment: the second joins the first's run.
 	joined := false
 	_, err = e.append(ctx, casefile.Draft{Kind: casefile.EntryApprove, Plan: hash, Body: body}, func(foreign []casefile.Entry) error {

@@ -40,6 +40,8 @@ type Engine struct {
 	Wait    bool          // wait for slow evidence as well, not for containment alone
 	Patient time.Duration // how long another responder's open intent is left alone; default 30 s
 
+	Second       []byte          // the second person's countersignature, where the plan needs one
+	Approvers    []string        // verifier keys, one of which the second person's must be; empty: any but the first's
 	Irreversible []int           // steps that may not be undone and are approved all the same
 	Actions      []action.Action // what plans may ask for; default action.All
 

@@ -75,7 +75,7 @@ func number(draft []playbook.Step, caseID string, has int) ([]casefile.Step, err
 		a := d.Action
 		s := casefile.Step{
 			N: has + i + 1, After: after, AfterAny: afterAny, Action: a.Name, Phase: a.Phase, Target: d.Target, Summary: d.Summary, Params: d.Params,
-			Impact: append([]string{}, d.Impact...), Irreversible: a.Irreversible, Partly: a.Partly, Isolates: a.Isolates,
+			Impact: append([]string{}, d.Impact...), Irreversible: a.Irreversible, Partly: a.Partly, AccountWide: a.AccountWide, Isolates: a.Isolates,
 			DeadlineS: a.DeadlineS, Reads: a.Reads.Strings(), Writes: a.Writes.Strings(),
 		}
 		if s.Summary == "" {
@@ -161,8 +161,12 @@ func (e *Engine) check(p casefile.Plan, kind string) error {
 				return fmt.Errorf("the plan's step %d comes after step %d, which there is not", s.N, n)
 			}
 		}
-		if _, err := e.actionFor(s.Action); err != nil {
+		a, err := e.actionFor(s.Action)
+		if err != nil {
 			return err
+		}
+		if s.AccountWide != a.AccountWide {
+			return fmt.Errorf("the plan's step %d says of %s that it concerns the whole account because of %q, and it is because of %q: plan again with this version", s.N, s.Action, s.AccountWide, a.AccountWide)
 		}
 	}
 	return acyclic(p.Steps)

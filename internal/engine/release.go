@@ -38,7 +38,7 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 	}
 	plan := casefile.Plan{
 		Format: 1, Kind: casefile.PlanRelease, Case: p.Case, Simulated: p.Simulated, Account: applied.Account, Region: applied.Region,
-		Partition: applied.Partition, Subject: applied.Subject, Releases: p.Plan, Survives: []string{}, NotCaptured: []string{},
+		Partition: applied.Partition, Subject: applied.Subject, Subjects: applied.Subjects, Releases: p.Plan, Survives: []string{}, NotCaptured: []string{},
 	}
 	looks, err := e.weighAll(ctx, p.Changes)
 	if err != nil {
@@ -97,7 +97,7 @@ func (e *Engine) weighFirst(ctx context.Context, ch casefile.Change) (w weighed,
 func (w weighed) step(ch casefile.Change, n int) casefile.Step {
 	a := w.action
 	s := casefile.Step{
-		N: n, After: []int{}, Action: a.Name, Phase: a.Phase, Target: ch.Intent.Target, Summary: "undo: " + a.Summary, Before: w.now, Partly: a.Partly,
+		N: n, After: []int{}, Action: a.Name, Phase: a.Phase, Target: ch.Intent.Target, Summary: "undo: " + a.Summary, Before: w.now, Partly: a.Partly, AccountWide: a.AccountWide,
 		Change: w.what, Impact: []string{}, Reads: a.Reads.Plus(a.UndoReads).Strings(), Writes: a.UndoWrites.Strings(),
 		Params: map[string]string{"plan": ch.Plan, "step": strconv.Itoa(ch.Step), "run": strconv.Itoa(ch.Intent.Run), "verdict": w.what},
 	}

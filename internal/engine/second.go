@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"cordon/internal/casefile"
+)
+
+// second refuses what concerns a whole account and was signed by one person alone. That a key is another person's is
+// known from outside alone: by Approvers, or by whoever knows the key.
+func (e *Engine) second(plan casefile.Plan, hash string) error {
+	why := casefile.NeedsSecond(plan)
+	if why == "" && len(e.Second) == 0 {
+		return nil
+	}
+	if len(e.Second) == 0 {
+		return fmt.Errorf("%w: a second person has to sign, because %s.\nGive them the plan's file; they run: cordon countersign PLAN --out second.note\nand you add: --second second.note (plan %s)", ErrDecision, why, hash)
+	}
+	c, err := casefile.CheckSecond(plan, hash, e.Second, e.Signer.VerifierKey())
+	if err != nil {
+		return fmt.Errorf("%w: the second signature does not do: %w", ErrDecision, err)
+	}
+	known := func(key string) bool { return casefile.SameKey(key, c.Key) }
+	if len(e.Approvers) > 0 && !slices.ContainsFunc(e.Approvers, known) {
+		return fmt.Errorf("%w: the second signature is by %s with key %s, which is not among the approvers' keys", ErrDecision, c.Person, c.Key)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"cordon/internal/casefile"
+)
+
+// TestAccountWideNeedsTwo: without a second person's signature nothing is changed and nothing approved; with it the
+// plan is carried out, and what a plan says of its steps counts for nothing against what the actions say.
+func TestAccountWideNeedsTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var plan casefile.Plan
+		if err := json.Unmarshal(r.plan(), &plan); err != nil {
+			t.Fatal(err)
+		}
+		plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
+		data, hash, err := Encode(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := r.w.image()
+		by := func(name string) []byte {
+			s := r.first
+			if name != "one" {
+				s = r.signer(name)
+			}
+			note, err := s.Countersign(casefile.Countersignature{Plan: hash, Kind: plan.Kind, Case: plan.Case, Account: plan.Account, Person: name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return note
+		}
+		for name, try := range map[string]struct {
+			second    []byte
+			approvers []string
+		}{
+			"nobody": {nil, nil}, "the first": {by("one"), nil}, "rubbish": {[]byte("x"), nil}, "a stranger": {by("two"), []string{r.signer("three").VerifierKey()}},
+		} {
+			e, _, ctx := r.process(r.first, 0)
+			e.Second, e.Approvers = try.second, try.approvers
+			if err := e.Apply(ctx, data, "flag"); !errors.Is(err, ErrDecision) {
+				t.Errorf("signed by %s: %v", name, err)
+			}
+		}
+		if now := r.w.image(); now != before {
+			t.Errorf("it changed the account: %s", now)
+		}
+		e, _, ctx := r.process(r.first, 0)
+		e.Second = by("two")
+		if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, ErrPartly) {
+			t.Fatal(err)
+		}
+		if v := casefile.Verify(context.Background(), r.store, casefile.VerifyOptions{}); !v.OK {
+			t.Error(v.Summary)
+		}
+		plan.Steps[0].AccountWide = "something else"
+		data, _, _ = Encode(plan)
+		if err := e.Apply(ctx, data, "flag"); err == nil {
+			t.Error("a plan that says otherwise than the action was taken")
+		}
+	})
+}
