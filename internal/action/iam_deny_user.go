@@ -30,8 +30,9 @@ const (
 // DenyUser denies everything to a user. An explicit deny on the user also holds for the sessions that its keys got
 // from GetSessionToken and GetFederationToken, whose permissions never exceed the user's
 // (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html). Its policy is
-// named for the step's op-id: under a name that can be foreseen an intruder could plant one of his own. Params: form,
-// via, user_id.
+// named for the step's op-id: under a name that can be foreseen an intruder could plant one of his own; so before the
+// step there is nothing of it that could have drifted, and of a thousand users one that was deleted since the plan must
+// not hold up the others. Params: form, via, user_id.
 var DenyUser = define(Spec[userDeny]{
 	Name:       "iam-deny-user",
 	Summary:    "Deny everything to the user: keys, console and the sessions made from them.",
@@ -47,7 +48,8 @@ var DenyUser = define(Spec[userDeny]{
 		}
 		return Todo
 	},
-	Apply: applyUserDeny,
+	Apply:    applyUserDeny,
+	Volatile: true,
 	Undo: func(ctx context.Context, c *AWS, t Target, before, now userDeny) error {
 		switch {
 		case before == now:
