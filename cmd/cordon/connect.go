@@ -17,6 +17,7 @@ import (
 // connection is how AWS is reached.
 type connection struct {
 	profile, region, roleARN, externalID, endpoint string
+	management                                     string      // profile of the organisation's management account
 	anywhere                                       string      // the region where neither --region nor the configuration names one; "": that is an error
 	sim                                            *action.AWS // set by the drill: the simulated account
 }
@@ -28,6 +29,7 @@ func (a *app) reaches(c *cobra.Command) {
 	f.StringVar(&a.conn.region, "region", "", "AWS region (default: the finding's, where there is one, else the profile's)")
 	f.StringVar(&a.conn.roleARN, "role-arn", "", "role to assume in the member account")
 	f.StringVar(&a.conn.externalID, "external-id", "", "external id for --role-arn")
+	f.StringVar(&a.conn.management, "management-profile", "", "AWS profile of the organisation's management account, or of its delegated administrator (default: the profile that assumes --role-arn, where it is)")
 	f.StringVar(&a.conn.endpoint, "endpoint-url", "", "an emulator's address, for tests; the environment's is ignored")
 }
 
@@ -40,25 +42,13 @@ func (a *app) connect(ctx context.Context) (*action.AWS, error) {
 	if err := os.Setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"); err != nil {
 		return nil, fmt.Errorf("prepare to reach AWS: %w", err)
 	}
-	opts := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(a.conn.profile)}
-	if a.conn.region != "" {
-		opts = append(opts, config.WithRegion(a.conn.region))
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	cfg, err := a.configure(ctx, a.conn.profile)
 	if err != nil {
-		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+		return nil, err
 	}
-	if cfg.Region == "" {
-		cfg.Region = a.conn.anywhere
-	}
-	if cfg.Region == "" {
-		return nil, fmt.Errorf("%w: no region: name one with --region", errUsage)
-	}
-	if a.conn.endpoint != "" {
-		cfg.BaseEndpoint = aws.String(a.conn.endpoint)
-	}
+	base := cfg
 	if a.conn.roleARN != "" {
-		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), a.conn.roleARN, func(o *stscreds.AssumeRoleOptions) {
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(base), a.conn.roleARN, func(o *stscreds.AssumeRoleOptions) {
 			o.RoleSessionName = "cordon"
 			if a.conn.externalID != "" {
 				o.ExternalID = aws.String(a.conn.externalID)
@@ -68,6 +58,56 @@ func (a *app) connect(ctx context.Context) (*action.AWS, error) {
 	c := action.Connect(cfg)
 	if err := c.Identify(ctx); err != nil {
 		return nil, err
+	}
+	c.Management, err = a.manage(ctx, base)
+	return c, err
+}
+
+// configure reads one profile's configuration.
+func (a *app) configure(ctx context.Context, profile string) (aws.Config, error) {
+	opts := []func(*config.LoadOptions) error{config.WithSharedConfigProfile(profile)}
+	if a.conn.region != "" {
+		opts = append(opts, config.WithRegion(a.conn.region))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, opts...)
+	if err != nil {
+		return cfg, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		cfg.Region = a.conn.anywhere
+	}
+	if cfg.Region == "" {
+		return cfg, fmt.Errorf("%w: no region: name one with --region", errUsage)
+	}
+	if a.conn.endpoint != "" {
+		cfg.BaseEndpoint = aws.String(a.conn.endpoint)
+	}
+	return cfg, nil
+}
+
+// manage connects to the organisation's management account: by a profile of its own, or by the credentials that
+// assumed the role in the member account, where they are of the account that manages it. Nil: neither.
+func (a *app) manage(ctx context.Context, base aws.Config) (*action.AWS, error) {
+	if a.conn.management != "" {
+		cfg, err := a.configure(ctx, a.conn.management)
+		if err != nil {
+			return nil, err
+		}
+		c := action.Connect(cfg)
+		if err := c.Identify(ctx); err != nil {
+			return nil, fmt.Errorf("log in to the management account: %w", err)
+		}
+		return c, nil
+	}
+	if a.conn.roleARN == "" {
+		return nil, nil
+	}
+	c := action.Connect(base)
+	if err := c.Identify(ctx); err != nil {
+		return nil, nil // they assumed the role all the same
+	}
+	if manages, err := c.Manages(ctx); err != nil || !manages {
+		return nil, nil // whether these credentials manage the organisation is not known, and they are not used for it
 	}
 	return c, nil
 }

@@ -40,6 +40,16 @@ func (p *planFlags) add(c *cobra.Command) {
 	f.IntVar(&p.opts.LockDays, "lock-days", 30, "for how many days")
 	f.StringArrayVar(&p.tags, "tag", nil, "key=value added to whatever cordon tags, such as a ticket")
 	f.StringArrayVar(&p.responder, "responder-address", nil, "your own address or network: never denied")
+	f.BoolVar(&p.opts.SessionsOnly, "sessions-only", false, "credentials: deny only the sessions issued until now, for a user who must keep working with new keys")
+	f.StringVar(&p.opts.OnlySession, "only-session", "", "role: cut the one session of that name, not all of them")
+	f.StringVar(&p.opts.SourceIdentity, "source-identity", "", "role: cut only the sessions with that source identity")
+	f.StringArrayVar(&p.opts.CloseTo, "close-to", nil, "role: an ARN or account id that may not assume it any more; may be repeated")
+	f.StringArrayVar(&p.opts.CutProviders, "cut-provider", nil, "role: the ARN of a SAML or OIDC provider that may sign nobody in any more; may be repeated")
+	f.StringVar(&p.opts.SSOUser, "sso-user", "", "role: the Identity Center user behind it (default: the finding's session name)")
+	f.StringArrayVar(&p.opts.DirectoryUsers, "directory-user", nil, "role: DIRECTORY/NAME of an AWS Managed Microsoft AD user to disable; may be repeated")
+	f.StringArrayVar(&p.opts.Spare, "spare", nil, "account: the ARN of a user or role that is never cut, the responders' own; may be repeated")
+	f.StringVar(&p.opts.QuarantineOU, "quarantine-ou", "", "account: move it to this organisational unit instead of attaching a policy")
+	f.BoolVar(&p.opts.DeleteRoot, "delete-root", false, "account: plan the deletion of the root user's credentials too, approved on its own")
 	f.DurationVar(&p.opts.CaptureDeadline, "capture-deadline", time.Hour, "with --forensics-egress: when the SSM agent's own calls are cut too")
 }
 
@@ -71,7 +81,7 @@ func (p *planFlags) options() (playbook.Options, error) {
 	case o.LockDays < 1 || o.LockDays > 36500:
 		return o, fmt.Errorf("%w: --lock-days takes 1 to 36500", errUsage)
 	}
-	return o, nil
+	return o, identityOptions(o)
 }
 
 func (a *app) planCommand() *cobra.Command {
@@ -151,7 +161,7 @@ func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, subjects 
 	}
 	answered := map[subject]bool{}
 	for _, s := range subjects {
-		if !planned(s) {
+		if !planned(s) || elsewhere(s, conn) {
 			base.Unanswered = append(base.Unanswered, s)
 			continue
 		}
@@ -214,14 +224,16 @@ func kinds(subjects []casefile.Subject) string {
 // frame is the plan before its steps: the case, the account, the finding.
 func frame(doc finding.Doc, conn *action.AWS, caseID string) (casefile.Plan, error) {
 	first := answered(doc.Incident)[0]
-	for _, s := range answered(doc.Incident) {
-		if s.Kind == casefile.EC2Instance && s.Account != "" && s.Account != conn.Account {
-			return casefile.Plan{}, fmt.Errorf("the finding is about account %s, the credentials are of account %s (%s): log in to the right account", s.Account, conn.Account, conn.Caller)
-		}
+	here := func(s casefile.Subject) bool { return planned(s) && !elsewhere(s, conn) }
+	if !slices.ContainsFunc(answered(doc.Incident), here) {
+		return casefile.Plan{}, fmt.Errorf("the finding is about account %s, the credentials are of account %s (%s): log in to the right account", first.Account, conn.Account, conn.Caller)
 	}
 	p := casefile.Plan{
 		Format: 1, Kind: casefile.PlanContain, Case: caseID, Account: conn.Account, Region: conn.Region, Partition: conn.Partition,
 		Survives: []string{}, NotCaptured: []string{},
+	}
+	if conn.Management != nil {
+		p.Management = conn.Management.Caller
 	}
 	if doc.Raw != nil {
 		i := doc.Incident
@@ -234,6 +246,12 @@ func frame(doc finding.Doc, conn *action.AWS, caseID string) (casefile.Plan, err
 		return p, fmt.Errorf("%w: %q is no case id", errUsage, p.Case)
 	}
 	return p, nil
+}
+
+// elsewhere tells a subject of another account, which these credentials cannot reach. An account may be answered from
+// its organisation's management account, as its playbook finds out.
+func elsewhere(s casefile.Subject, conn *action.AWS) bool {
+	return s.Account != "" && s.Account != conn.Account && s.Kind != casefile.AWSAccount
 }
 
 // caseName is the same for the same finding, so that two responders meet in one case.
@@ -274,6 +292,9 @@ func (a *app) showPlan(data []byte, out string) error {
 	a.say("  subject    %s   account %s   %s", p.Subject.ID, p.Account, p.Subject.Region)
 	a.say("  playbook   %s", p.Subject.Playbook)
 	a.say("  case       %s", p.Case)
+	if p.Management != "" {
+		a.say("  management %s", p.Management)
+	}
 	phase := casefile.Phase("")
 	for _, s := range p.Steps {
 		if s.Phase != phase {
@@ -297,7 +318,7 @@ func (a *app) showPlan(data []byte, out string) error {
 	a.list("not captured", p.NotCaptured)
 	a.list("WARNING", p.Warnings)
 	for _, s := range p.Unanswered {
-		a.say("  not answered       %s %s: this version has no %s playbook to plan with", s.Kind, s.ID, s.Playbook)
+		a.say("  not answered       %s %s: %s", s.Kind, s.ID, whyUnanswered(s, p.Account))
 	}
 	name := out
 	if name == "" {
@@ -307,6 +328,13 @@ func (a *app) showPlan(data []byte, out string) error {
 		a.say("\nplan %s\ncordon apply %s --approve %s", hash, name, hash)
 	}
 	return nil
+}
+
+func whyUnanswered(s casefile.Subject, account string) string {
+	if planned(s) && s.Account != account {
+		return "it is in account " + s.Account + ": plan for it with credentials of that account"
+	}
+	return "this version has no " + s.Playbook + " playbook to plan with"
 }
 
 func (a *app) list(title string, lines []string) {

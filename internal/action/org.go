@@ -32,6 +32,18 @@ func (c *AWS) Outside(account string) (*AWS, error) {
 	return nil, errors.New("the organisation is changed from its management account, and no credentials for it were given: name them with --management-profile")
 }
 
+// ManageOps is what Manages calls.
+var ManageOps = Ops{op((*organizations.Client).DescribeOrganization)}
+
+// Manages tells whether the caller's account is the management account of its organisation.
+func (c *AWS) Manages(ctx context.Context) (bool, error) {
+	out, err := c.Organizations.DescribeOrganization(Allow(ctx, ManageOps, nil, nil), &organizations.DescribeOrganizationInput{})
+	if err != nil {
+		return false, fmt.Errorf("ask who manages the organisation: %w", err)
+	}
+	return out.Organization != nil && aws.ToString(out.Organization.MasterAccountId) == c.Account, nil
+}
+
 // QuarantinePolicy is the service control policy that stops an account: all but the responders' principals and AWS's
 // services. aws:PrincipalArn of a role's session is the role's ARN, with its path
 // (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html). Leaving the organisation, closing

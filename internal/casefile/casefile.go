@@ -175,6 +175,7 @@ type Plan struct {
 	Account     string    `json:"account"`
 	Region      string    `json:"region"`
 	Partition   string    `json:"partition"`
+	Management  string    `json:"management,omitempty"` // ARN of whoever acts in the organisation's management account
 	Subject     Subject   `json:"subject"`
 	Subjects    []Subject `json:"subjects,omitempty"` // all of them, the first included, where there are several
 	Finding     *Incident `json:"finding,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sort"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -149,6 +150,8 @@ func (e *Engine) check(p casefile.Plan, kind string) error {
 		return fmt.Errorf("the plan is for case %q, this is case %q", p.Case, e.Case.Meta.ID)
 	case p.Account != e.AWS.Account:
 		return fmt.Errorf("the plan is for account %s, the credentials are of account %s (%s): log in to the right account", p.Account, e.AWS.Account, e.AWS.Caller)
+	case p.Management != "" && (e.AWS.Management == nil || accountOf(e.AWS.Management.Caller) != accountOf(p.Management)):
+		return fmt.Errorf("the plan acts in the management account too, as %s: give credentials for it with --management-profile", p.Management)
 	case p.Simulated != e.Case.Meta.Simulated:
 		return errors.New("a simulated plan is for a simulated case alone")
 	}
@@ -170,6 +173,14 @@ func (e *Engine) check(p casefile.Plan, kind string) error {
 		}
 	}
 	return acyclic(p.Steps)
+}
+
+// accountOf is the account in an ARN.
+func accountOf(arn string) string {
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 {
+		return parts[4]
+	}
+	return ""
 }
 
 // acyclic refuses steps that wait for each other: the scheduler would hang.

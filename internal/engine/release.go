@@ -38,7 +38,7 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 	}
 	plan := casefile.Plan{
 		Format: 1, Kind: casefile.PlanRelease, Case: p.Case, Simulated: p.Simulated, Account: applied.Account, Region: applied.Region,
-		Partition: applied.Partition, Subject: applied.Subject, Subjects: applied.Subjects, Releases: p.Plan, Survives: []string{}, NotCaptured: []string{},
+		Partition: applied.Partition, Subject: applied.Subject, Subjects: applied.Subjects, Management: applied.Management, Releases: p.Plan, Survives: []string{}, NotCaptured: []string{},
 	}
 	looks, err := e.weighAll(ctx, p.Changes)
 	if err != nil {
