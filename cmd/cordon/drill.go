@@ -168,10 +168,11 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	if r.flags.plan.opts.QuarantineOU == "" {
 		r.flags.plan.opts.QuarantineOU = r.drill.QuarantineOU
 	}
-	plan, _, err := r.plan(ctx, file, r.flags.plan)
+	m, err := r.plan(ctx, file, r.flags.plan)
 	if err != nil {
 		return nil, err
 	}
+	plan := m.plan
 	plan.Simulated = true
 	if plan.Finding != nil {
 		plan.Finding.Finding.File = "finding.json"

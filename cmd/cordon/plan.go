@@ -17,6 +17,7 @@ import (
 	"cordon/internal/engine"
 	"cordon/internal/finding"
 	"cordon/internal/playbook"
+	"cordon/internal/trail"
 )
 
 // planFlags are the responder's choices.
@@ -25,6 +26,14 @@ type planFlags struct {
 	tags        []string
 	responder   []string
 	opts        playbook.Options
+	from        source // where to look for what was reached; nowhere where none is given
+	cuts        bool   // the plan is carried out at once: what can be looked for after the cut is
+}
+
+// looks tells whether what was reached is looked for before planning: a resource is cut first, and an identity with
+// the sessions and roles that were reached from it.
+func (p *planFlags) looks(subjects []casefile.Subject) bool {
+	return p.from.given() && (!p.cuts || !p.opts.CutFirst && slices.ContainsFunc(subjects, identityFirst))
 }
 
 func (p *planFlags) add(c *cobra.Command) {
@@ -90,79 +99,158 @@ func (a *app) planCommand() *cobra.Command {
 		Use:   "plan FINDING|RESOURCE",
 		Short: "Look, change nothing, write the plan and show it",
 		Long: `Looks at what the finding names and lists the steps with what each changes, who else is hit and what cannot be put
-back. FINDING is a file or -; RESOURCE is an ARN or kind:id (ec2:i-0abc).
+back. FINDING is a file or -; RESOURCE is an ARN or kind:id (ec2:i-0abc, access-key:AKIA…, iam-user:alice, iam-role:web,
+account:111122223333). With --logs, --lookup or --index the sessions and roles that were reached from it get steps too.
 
 EXIT STATUS
   0 planned · 1 error, or there is no such resource · 2 usage · 5 no playbook answers`,
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, data, err := a.plan(c.Context(), args[0], p)
+			made, err := a.plan(c.Context(), args[0], p)
 			if err != nil {
 				return err
 			}
-			return a.showPlan(data, p.out)
+			return errors.Join(a.showPlan(made.data, p.out), made.close())
 		},
 	}
 	p.add(c)
-	a.reaches(c)
+	p.from.flags(a, c, "logs", "lookup", "index")
 	return c
 }
 
-// plan makes the plan's bytes, and writes them to --out.
-func (a *app) plan(ctx context.Context, arg string, p planFlags) (casefile.Plan, []byte, error) {
+// made is a plan with what was read to make it.
+type made struct {
+	plan  casefile.Plan
+	data  []byte
+	scope *scopeAnswer // nil where no source of events was given
+}
+
+func (m made) close() error {
+	if m.scope == nil {
+		return nil
+	}
+	return m.scope.corpus.Close()
+}
+
+// plan makes the plan's bytes, and writes them to --out. What it made is to be closed.
+func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 	o, err := p.options()
 	if err != nil {
-		return casefile.Plan{}, nil, err
+		return made{}, err
 	}
 	doc, err := a.one(arg)
 	if err != nil {
-		return casefile.Plan{}, nil, err
+		return made{}, err
 	}
 	if a.conn.region == "" && len(doc.Incident.Subjects) > 0 {
 		a.conn.region = doc.Incident.Subjects[0].Region
 	}
 	subjects := answered(doc.Incident)
 	if !slices.ContainsFunc(subjects, planned) {
-		return casefile.Plan{}, nil, fmt.Errorf("%w: this version has no playbook for %s; nothing was touched", errNoPlaybook, kinds(subjects))
+		return made{}, fmt.Errorf("%w: this version has no playbook for %s; nothing was touched", errNoPlaybook, kinds(subjects))
 	}
 	for _, s := range subjects {
 		if err := finding.CheckID(s); err != nil {
-			return casefile.Plan{}, nil, fmt.Errorf("refuse to plan for %s %q: %w", s.Kind, s.ID, err)
+			return made{}, fmt.Errorf("refuse to plan for %s %q: %w", s.Kind, s.ID, err)
 		}
 	}
 	conn, err := a.connect(ctx)
 	if err != nil {
-		return casefile.Plan{}, nil, err
+		return made{}, err
 	}
 	base, err := frame(doc, conn, p.caseID)
 	if err != nil {
-		return base, nil, err
+		return made{}, err
 	}
-	if base, err = answer(ctx, conn, base, subjects, doc.Incident, o); err != nil {
-		return base, nil, err
+	m := made{}
+	if p.looks(subjects) {
+		found, err := a.lookFirst(ctx, doc.Incident, p.from)
+		if err != nil {
+			return made{}, err
+		}
+		m.scope = &found
 	}
-	data, _, err := engine.Encode(base)
-	if err != nil {
-		return base, nil, err
+	if err := m.fill(ctx, a, conn, base, subjects, doc.Incident, o); err != nil {
+		return made{}, errors.Join(err, m.close())
 	}
 	if p.out != "" {
-		if err := os.WriteFile(p.out, data, 0o600); err != nil {
-			return base, nil, fmt.Errorf("write the plan: %w", err)
+		if err := os.WriteFile(p.out, m.data, 0o600); err != nil {
+			return made{}, errors.Join(fmt.Errorf("write the plan: %w", err), m.close())
 		}
 	}
-	return base, data, nil
+	return m, nil
+}
+
+// fill drafts the plan and encodes it.
+func (m *made) fill(ctx context.Context, a *app, conn *action.AWS, base casefile.Plan, subjects []casefile.Subject, i casefile.Incident, o playbook.Options) error {
+	err := during(a.stderr, "looking, to plan", func() (err error) {
+		m.plan, err = answer(ctx, conn, base, m.incidents(subjects, i), o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if m.scope == nil && slices.ContainsFunc(m.plan.Subjects, isIdentity) {
+		m.plan.Warnings = append(m.plan.Warnings, "whom the intruder reached from here was not looked for: sessions and roles assumed from it live on; plan again with --lookup, or with --logs PATH")
+	}
+	m.data, _, err = engine.Encode(m.plan)
+	return err
+}
+
+// incidents are the subjects that the finding names, then those that were reached from them.
+func (m *made) incidents(subjects []casefile.Subject, i casefile.Incident) []playbook.Incident {
+	var all []playbook.Incident
+	for _, s := range subjects {
+		in := playbook.Incident{Subject: s, Finding: i}
+		if m.scope != nil {
+			in = known(in, m.scope.doc)
+		}
+		all = append(all, in)
+	}
+	if m.scope == nil {
+		return all
+	}
+	for _, child := range children(m.scope.doc) {
+		child.Finding = i
+		all = append(all, child)
+	}
+	return all
+}
+
+// known adds what the log says of a subject: whose it is, and how it was entered.
+func known(in playbook.Incident, doc *trail.Document) playbook.Incident {
+	s := in.Subject
+	temporary := s.Kind == casefile.AccessKey && strings.HasPrefix(s.ID, "ASIA")
+	if temporary || s.Kind == casefile.RoleSession || s.Kind == casefile.FederatedUser {
+		if owner, session, ok := named(s, doc); ok {
+			if owner.Account == "" {
+				owner.Account = s.Account
+			}
+			in.Subject = owner
+			in.Reached = &playbook.Reached{Session: session, Why: "the log names it as the owner of " + s.ID}
+		}
+	}
+	for _, child := range children(doc) {
+		if child.Subject.Kind == in.Subject.Kind && child.Subject.ID == in.Subject.ID {
+			in.Reached = child.Reached
+		}
+	}
+	return in
+}
+
+func isIdentity(s casefile.Subject) bool {
+	return s.Kind == casefile.IAMUser || s.Kind == casefile.IAMRole || s.Kind == casefile.AccessKey
 }
 
 // answer drafts the steps for each subject once: a finding names a user and the key that was used, and both are the user.
-func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, subjects []casefile.Subject, finding casefile.Incident, o playbook.Options) (casefile.Plan, error) {
-	type subject struct {
-		kind casefile.Kind
-		id   string
-	}
-	answered := map[subject]bool{}
-	for _, s := range subjects {
+func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, incidents []playbook.Incident, o playbook.Options) (casefile.Plan, error) {
+	var done []casefile.Subject
+	for _, in := range incidents {
+		s := in.Subject
 		if !planned(s) || elsewhere(s, conn) {
-			base.Unanswered = append(base.Unanswered, s)
+			if !slices.Contains(base.Unanswered, s) {
+				base.Unanswered = append(base.Unanswered, s)
+			}
 			continue
 		}
 		book, _ := playbook.For(s.Playbook)
@@ -172,7 +260,7 @@ func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, subjects 
 		if s.Region == "" {
 			s.Region = conn.Region
 		}
-		in := playbook.Incident{Subject: s, Finding: finding}
+		in.Subject = s
 		there := conn.In(s.Region)
 		if book.Resolve != nil {
 			var err error
@@ -180,26 +268,34 @@ func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, subjects 
 				return base, err
 			}
 		}
-		if key := (subject{in.Subject.Kind, in.Subject.ID}); answered[key] {
+		if slices.ContainsFunc(done, func(d casefile.Subject) bool { return d.Kind == in.Subject.Kind && d.ID == in.Subject.ID }) {
 			continue
-		} else {
-			answered[key] = true
 		}
+		done = append(done, in.Subject)
+		if in.Subject.Kind == casefile.IAMUser {
+			o.Answered = append(o.Answered, in.Subject.ID)
+		}
+		planned, err := engine.Plan(ctx, there, base, book, in, o)
+		switch {
+		case errors.Is(err, action.ErrGone) && in.Reached != nil && len(base.Subjects) > 0:
+			base.Warnings = append(base.Warnings, fmt.Sprintf("%s %s was reached and is gone: nothing is planned for it", in.Subject.Kind, in.Subject.ID))
+			continue
+		case errors.Is(err, action.ErrGone):
+			return base, fmt.Errorf("%s %s: nothing was touched: %w", in.Subject.Kind, in.Subject.ID, err)
+		case err != nil:
+			return base, err
+		}
+		base = planned
 		if base.Subjects == nil {
 			base.Subject = in.Subject
 		}
 		base.Subjects = append(base.Subjects, in.Subject)
-		if in.Subject.Kind == casefile.IAMUser {
-			o.Answered = append(o.Answered, in.Subject.ID)
+		if in.Reached != nil && in.Reached.Via != "" {
+			base.Warnings = append(base.Warnings, fmt.Sprintf("%s %s was reached from %s: %s", in.Subject.Kind, in.Subject.ID, in.Reached.Via, in.Reached.Why))
 		}
-		var err error
-		base, err = engine.Plan(ctx, there, base, book, in, o)
-		if errors.Is(err, action.ErrGone) {
-			return base, fmt.Errorf("%s %s: nothing was touched: %w", in.Subject.Kind, in.Subject.ID, err)
-		}
-		if err != nil {
-			return base, err
-		}
+	}
+	if base.Subjects == nil {
+		return base, fmt.Errorf("%w: nothing that is named could be planned for; nothing was touched", errNoPlaybook)
 	}
 	return base, nil
 }

@@ -14,41 +14,67 @@ func (a *app) respondCommand() *cobra.Command {
 	var p planFlags
 	var approve string
 	var irreversible []int
-	var from source
 	var second secondFlags
 	c := &cobra.Command{
 		Use:   "respond FINDING|RESOURCE",
 		Short: "Triage, plan, ask, apply, scope, report",
 		Long: `The commands one after the other, asking once. Without a terminal it plans, shows the plan and stops with exit 4.
-With --logs, --lookup or --index it also answers, once the resource is contained, who did it and what they reached; the
-answer becomes part of the case. Without one, cordon scope CASE does it later.
+With --logs, --lookup or --index it also answers who did it and what they reached; the answer becomes part of the case.
+Of a resource that is asked once it is contained. Of credentials, a role or an account it is asked first, so that the
+sessions and roles reached from it are cut with it, unless --cut-first. Without one, cordon scope CASE does it later.
 
 EXIT STATUS
   0 done and proved · 1 error · 2 usage · 3 partly done · 4 a decision is needed · 5 no playbook answers`,
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			then, err := a.scopeThen(from)
+			then, err := a.scopeThen(p.from)
 			if err != nil {
 				return err
 			}
-			_, data, err := a.plan(c.Context(), args[0], p)
+			p.cuts = true
+			m, err := a.plan(c.Context(), args[0], p)
 			if err != nil {
 				return err
+			}
+			if m.scope != nil {
+				then = a.keepThen(m.scope)
 			}
 			if !a.json() {
-				if err := a.showPlan(data, p.out); err != nil {
-					return err
+				if err := a.showPlan(m.data, p.out); err != nil {
+					return errors.Join(err, m.close())
 				}
 			}
-			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: true, then: then, second: second})
+			return a.apply(c.Context(), m.data, applying{approve: approve, irreversible: irreversible, wait: true, then: then, second: second})
 		},
 	}
 	p.add(c)
 	second.add(c)
 	c.Flags().StringVar(&approve, "approve", "", "the plan's hash, where it is known already")
 	c.Flags().IntSliceVar(&irreversible, "irreversible", nil, "numbers of steps that cannot be undone and are approved all the same")
-	from.flags(a, c, "logs", "lookup", "index")
+	p.from.flags(a, c, "logs", "lookup", "index")
 	return c
+}
+
+func identityFirst(s casefile.Subject) bool {
+	return s.Playbook == casefile.PlaybookCredentials || s.Playbook == casefile.PlaybookRole || s.Playbook == casefile.PlaybookAccount
+}
+
+// keepThen makes the answer that the plan was made from part of the case.
+func (a *app) keepThen(answer *scopeAnswer) func(context.Context, *casefile.Case) error {
+	return func(ctx context.Context, kase *casefile.Case) error {
+		p, err := kase.Progress(ctx)
+		if err == nil {
+			err = a.keepScope(ctx, kase, p, *answer)
+		}
+		switch {
+		case err != nil:
+		case a.json():
+			err = incomplete(answer.corpus.Ingest())
+		default:
+			err = a.showScope(*answer)
+		}
+		return errors.Join(err, answer.corpus.Close())
+	}
 }
 
 // scopeThen gives what respond does after the containment: nothing, where no source of events is named.

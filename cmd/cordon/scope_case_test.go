@@ -34,11 +34,11 @@ func plannedDrill(t *testing.T) (d drill.Drill, a *app, stdout *bytes.Buffer, pl
 	}
 	var choices planFlags
 	choices.add(&cobra.Command{})
-	plan, data, err := a.plan(t.Context(), finding, choices)
+	m, err := a.plan(t.Context(), finding, choices)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d, a, stdout, plan, data
+	return d, a, stdout, m.plan, m.data
 }
 
 // TestRespondScopes answers an incident and, once it is contained, who did it: one document on stdout, and the answer
