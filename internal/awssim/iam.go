@@ -19,8 +19,12 @@ type IAMState struct {
 	Roles            map[string]*Role            `dump:"iam/role"`
 	InstanceProfiles map[string]*InstanceProfile `dump:"iam/instance-profile"`
 	Users            map[string]*User            `dump:"iam/user"`
+	Groups           map[string]*Group           `dump:"iam/group"`
 	Policies         map[string]*ManagedPolicy   `dump:"iam/policy"` // by ARN
 	Root             RootUser                    `dump:"iam/root"`
+
+	// KeysElsewhere is access keys of other accounts, with their account.
+	KeysElsewhere map[string]string
 
 	Report    *CredentialReport
 	reporting bool
@@ -29,7 +33,8 @@ type IAMState struct {
 func newIAMState() IAMState {
 	return IAMState{
 		Roles: map[string]*Role{}, InstanceProfiles: map[string]*InstanceProfile{},
-		Users: map[string]*User{}, Policies: map[string]*ManagedPolicy{},
+		Users: map[string]*User{}, Groups: map[string]*Group{}, Policies: map[string]*ManagedPolicy{},
+		KeysElsewhere: map[string]string{},
 	}
 }
 

@@ -2,7 +2,6 @@ package awssim
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -76,32 +75,20 @@ func iamGetAccessKeyLastUsed(r *Request, in *iam.GetAccessKeyLastUsedInput) (*ia
 			if k.ID != id {
 				continue
 			}
-			used := &types.AccessKeyLastUsed{ServiceName: aws.String("N/A"), Region: aws.String("N/A")}
-			if !k.LastUsed.IsZero() {
-				used = &types.AccessKeyLastUsed{LastUsedDate: aws.Time(k.LastUsed), ServiceName: aws.String(k.Service), Region: aws.String(k.Region)}
-			}
-			return &iam.GetAccessKeyLastUsedOutput{UserName: aws.String(u.Name), AccessKeyLastUsed: used}, nil
+			return &iam.GetAccessKeyLastUsedOutput{UserName: aws.String(u.Name), AccessKeyLastUsed: k.lastUsed()}, nil
+		}
+	}
+	for _, k := range r.Account.IAM.Root.Keys {
+		if k.ID == id {
+			return &iam.GetAccessKeyLastUsedOutput{AccessKeyLastUsed: k.lastUsed()}, nil
 		}
 	}
 	return nil, failWith(403, "AccessDenied", "User: %s is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key %s", r.Actor, id)
 }
 
-// managedPolicy names a policy that can be attached: one of AWS's own, or of
-// the account's.
-func (r *Request) managedPolicy(arn string) (name string, ok bool) {
-	if p, found := look(r, r.Account.IAM.Policies, arn); found {
-		return p.Name, true
+func (k UserKey) lastUsed() *types.AccessKeyLastUsed {
+	if k.LastUsed.IsZero() {
+		return &types.AccessKeyLastUsed{ServiceName: aws.String("N/A"), Region: aws.String("N/A")}
 	}
-	rest, ok := strings.CutPrefix(arn, "arn:"+r.Account.Partition+":iam::aws:policy/")
-	return rest[strings.LastIndex(rest, "/")+1:], ok && rest != ""
-}
-
-// ManagedPolicy is a customer-managed policy, by ARN.
-type ManagedPolicy struct {
-	Name     string
-	ID       string // ANPA…
-	ARN      string
-	Path     string
-	Document string
-	Tags     map[string]string
+	return &types.AccessKeyLastUsed{LastUsedDate: aws.Time(k.LastUsed), ServiceName: aws.String(k.Service), Region: aws.String(k.Region)}
 }

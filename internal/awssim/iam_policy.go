@@ -30,6 +30,68 @@ func (w *World) Denied(roleName, userID string, action string, tokenIssued time.
 	return denied
 }
 
+// Credential is what a user signs a request with: an access key of its own, or
+// a session.
+type Credential struct {
+	// Issued is when the session was made: by GetSessionToken, by
+	// GetFederationToken, or by the console, which uses sessions too. Zero for
+	// an access key, in whose requests aws:TokenIssueTime is absent.
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tokenissuetime
+	Issued time.Time
+	// Federated is the name that GetFederationToken was given. The session's
+	// aws:userid is ACCOUNT:name, not the user's own, and the user's policies
+	// hold for it.
+	Federated string
+}
+
+// UserDenied says whether a user is refused action, with that credential, by an
+// explicit Deny: in an inline or attached policy of the user or of one of its
+// groups. What Denied says of judging holds here too. Whether the key itself is
+// Active is another question.
+func (w *World) UserDenied(name string, with Credential, action string) bool {
+	denied := false
+	w.Do(func(a *Account) {
+		u := a.IAM.Users[name]
+		if u == nil {
+			return
+		}
+		userID := u.ID
+		if with.Federated != "" {
+			userID = a.ID + ":" + with.Federated
+		}
+		for _, document := range a.policiesOf(u) {
+			if policyDenies(document, userID, action, with.Issued) {
+				denied = true
+			}
+		}
+	})
+	return denied
+}
+
+// policiesOf gives the documents that hold for a user.
+func (a *Account) policiesOf(u *User) []string {
+	var all []string
+	add := func(inline, attached map[string]string) {
+		for _, document := range inline {
+			all = append(all, document)
+		}
+		for arn := range attached {
+			if p, ok := a.IAM.Policies[arn]; ok {
+				all = append(all, p.Document)
+			} else if p, ok := a.awsPolicy(arn); ok {
+				all = append(all, p.Document)
+			}
+		}
+	}
+	add(u.Inline, u.Attached)
+	for _, n := range u.Groups {
+		if g := a.IAM.Groups[n]; g != nil {
+			add(g.Inline, g.Attached)
+		}
+	}
+	return all
+}
+
 type policyDocument struct {
 	ID        string `json:"Id"`
 	Version   string
@@ -96,7 +158,7 @@ func (s policyStatement) covers(action string) bool {
 }
 
 // Operators and keys are all needed; of the values of one key, one is enough. Key names are not
-// case-sensitive.
+// case-sensitive. A key that is absent from the request meets no operator here.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
 func (s policyStatement) applies(userID string, issued time.Time) bool {
 	for operator, keys := range s.Condition {
@@ -110,7 +172,7 @@ func (s policyStatement) applies(userID string, issued time.Time) bool {
 			case "DateLessThan aws:tokenissuetime":
 				holds = func(v string) bool {
 					limit, err := time.Parse(time.RFC3339, v)
-					return err == nil && issued.Before(limit)
+					return err == nil && !issued.IsZero() && issued.Before(limit)
 				}
 			default:
 				return false

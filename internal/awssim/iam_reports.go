@@ -41,7 +41,7 @@ func iamReportHandlers() []handler {
 func iamGetAccountAuthorizationDetails(r *Request, in *iam.GetAccountAuthorizationDetailsInput) (*iam.GetAccountAuthorizationDetailsOutput, error) {
 	wanted := func(e types.EntityType) bool { return len(in.Filter) == 0 || slices.Contains(in.Filter, e) }
 	users, roles := view(r, r.Account.IAM.Users), view(r, r.Account.IAM.Roles)
-	policies := view(r, r.Account.IAM.Policies)
+	groups, policies := view(r, r.Account.IAM.Groups), view(r, r.Account.IAM.Policies)
 	var all []string
 	add := func(e types.EntityType, names []string) {
 		if !wanted(e) {
@@ -52,6 +52,7 @@ func iamGetAccountAuthorizationDetails(r *Request, in *iam.GetAccountAuthorizati
 		}
 	}
 	add(types.EntityTypeUser, sortedKeys(users))
+	add(types.EntityTypeGroup, sortedKeys(groups))
 	add(types.EntityTypeRole, sortedKeys(roles))
 	add(types.EntityTypeLocalManagedPolicy, sortedKeys(policies))
 	names, next, err := page(r, all, func(s string) string { return s }, in.MaxItems, in.Marker)
@@ -66,9 +67,10 @@ func iamGetAccountAuthorizationDetails(r *Request, in *iam.GetAccountAuthorizati
 			out.UserDetailList = append(out.UserDetailList, userDetail(users[name]))
 		case types.EntityTypeRole:
 			out.RoleDetailList = append(out.RoleDetailList, roleDetail(roles[name]))
+		case types.EntityTypeGroup:
+			out.GroupDetailList = append(out.GroupDetailList, groupDetail(groups[name]))
 		default:
-			p := policies[name]
-			out.Policies = append(out.Policies, types.ManagedPolicyDetail{Arn: aws.String(p.ARN), PolicyName: aws.String(p.Name), PolicyId: aws.String(p.ID)})
+			out.Policies = append(out.Policies, r.policyDetail(policies[name]))
 		}
 	}
 	return out, nil
@@ -80,6 +82,24 @@ func userDetail(u *User) types.UserDetail {
 		Arn: base.Arn, UserId: base.UserId, UserName: base.UserName, Path: base.Path, CreateDate: base.CreateDate, Tags: base.Tags,
 		PermissionsBoundary: base.PermissionsBoundary, GroupList: slices.Clone(u.Groups),
 		UserPolicyList: inlineOut(u.Inline), AttachedManagedPolicies: attachedOut(u.Attached),
+	}
+}
+
+func groupDetail(g *Group) types.GroupDetail {
+	return types.GroupDetail{
+		Arn: aws.String(g.ARN), GroupId: aws.String(g.ID), GroupName: aws.String(g.Name), Path: aws.String(g.Path), CreateDate: aws.Time(g.Created),
+		GroupPolicyList: inlineOut(g.Inline), AttachedManagedPolicies: attachedOut(g.Attached),
+	}
+}
+
+func (r *Request) policyDetail(p *ManagedPolicy) types.ManagedPolicyDetail {
+	base := r.policyOut(p)
+	return types.ManagedPolicyDetail{
+		Arn: base.Arn, PolicyName: base.PolicyName, PolicyId: base.PolicyId, Path: base.Path, Description: base.Description,
+		AttachmentCount: base.AttachmentCount, DefaultVersionId: base.DefaultVersionId, IsAttachable: true, CreateDate: base.CreateDate, UpdateDate: base.UpdateDate,
+		PolicyVersionList: []types.PolicyVersion{{
+			VersionId: base.DefaultVersionId, IsDefaultVersion: true, CreateDate: base.CreateDate, Document: aws.String(percentEncode(p.Document)),
+		}},
 	}
 }
 
@@ -131,30 +151,82 @@ func iamGenerateCredentialReport(r *Request, _ *iam.GenerateCredentialReportInpu
 	if s.Report != nil && r.Now.Sub(s.Report.Made) < 4*time.Hour {
 		return &iam.GenerateCredentialReportOutput{State: types.ReportStateTypeComplete}, nil
 	}
+	state := types.ReportStateTypeInprogress
 	if !s.reporting {
+		state = types.ReportStateTypeStarted
 		s.reporting = true
+		account := r.Account
 		r.later("credential-report", 5*time.Second, func(now time.Time) {
-			s.reporting, s.Report = false, &CredentialReport{now, s.report()}
+			s.reporting, s.Report = false, &CredentialReport{now, account.credentialReport()}
 		})
 	}
 	return &iam.GenerateCredentialReportOutput{
-		State: types.ReportStateTypeStarted, Description: aws.String("No report exists. Starting a new report generation task"),
+		State: state, Description: aws.String("No report exists. Starting a new report generation task"),
 	}, nil
 }
 
-func (s *IAMState) report() string {
+// reportColumns are the report's columns, in its order
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
+var reportColumns = []string{
+	"user", "arn", "user_creation_time", "password_enabled", "password_last_used", "password_last_changed", "password_next_rotation", "mfa_active",
+	"access_key_1_active", "access_key_1_last_rotated", "access_key_1_last_used_date", "access_key_1_last_used_region", "access_key_1_last_used_service",
+	"access_key_2_active", "access_key_2_last_rotated", "access_key_2_last_used_date", "access_key_2_last_used_region", "access_key_2_last_used_service",
+	"cert_1_active", "cert_1_last_rotated", "cert_2_active", "cert_2_last_rotated", "additional_credentials_info",
+}
+
+func (a *Account) credentialReport() string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"user", "arn", "password_enabled", "access_key_1_active", "access_key_2_active"})
-	_ = w.Write([]string{"<root_account>", "", fmt.Sprint(s.Root.Password), fmt.Sprint(len(s.Root.Keys) > 0), "false"})
-	for _, n := range sortedKeys(s.Users) {
-		u := s.Users[n]
-		active := func(i int) string { return fmt.Sprint(i < len(u.Keys) && u.Keys[i].Active) }
-		_ = w.Write([]string{u.Name, u.ARN, fmt.Sprint(u.Login != nil), active(0), active(1)})
+	_ = w.Write(reportColumns)
+	root := a.IAM.Root
+	_ = w.Write(slices.Concat([]string{"<root_account>", a.globalARN("iam", "root"), "", fmt.Sprint(root.Password), "N/A", "not_supported", "not_supported", fmt.Sprint(root.MFA)},
+		reportedKeys(root.Keys), reportedCertificates(root.Certificates), []string{"N/A"}))
+	for _, n := range sortedKeys(a.IAM.Users) {
+		u := a.IAM.Users[n]
+		used, changed := "N/A", "N/A"
+		if u.Login != nil {
+			used, changed = "no_information", stampOf(u.Login.Created)
+			if !u.PasswordUsed.IsZero() {
+				used = stampOf(u.PasswordUsed)
+			}
+		}
+		_ = w.Write(slices.Concat([]string{u.Name, u.ARN, stampOf(u.Created), fmt.Sprint(u.Login != nil), used, changed, "N/A", fmt.Sprint(len(u.MFA) > 0)},
+			reportedKeys(u.Keys), reportedCertificates(u.Certificates), []string{"N/A"}))
 	}
 	w.Flush()
 	return b.String()
 }
+
+// The report knows the first two keys and certificates of each user.
+func reportedKeys(keys []UserKey) []string {
+	var row []string
+	for i := range 2 {
+		cells := []string{"false", "N/A", "N/A", "N/A", "N/A"}
+		if i < len(keys) {
+			k := keys[i]
+			cells[0], cells[1] = fmt.Sprint(k.Active), stampOf(k.Created)
+			if !k.LastUsed.IsZero() {
+				cells[2], cells[3], cells[4] = stampOf(k.LastUsed), k.Region, k.Service
+			}
+		}
+		row = append(row, cells...)
+	}
+	return row
+}
+
+func reportedCertificates(certificates []Certificate) []string {
+	var row []string
+	for i := range 2 {
+		cells := []string{"false", "N/A"}
+		if i < len(certificates) {
+			cells = []string{fmt.Sprint(certificates[i].Active), stampOf(certificates[i].Uploaded)}
+		}
+		row = append(row, cells...)
+	}
+	return row
+}
+
+func stampOf(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05+00:00") }
 
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetCredentialReport.html
 func iamGetCredentialReport(r *Request, _ *iam.GetCredentialReportInput) (*iam.GetCredentialReportOutput, error) {

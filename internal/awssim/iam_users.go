@@ -68,6 +68,7 @@ type Certificate struct {
 // SSHKey is a public key for CodeCommit.
 type SSHKey struct {
 	ID       string // APKA…
+	Body     string // ssh-rsa AAAA…
 	Active   bool
 	Uploaded time.Time
 }
@@ -146,6 +147,29 @@ func (w *World) addUser(u User) *User {
 			k.Created = longAgo
 		}
 		w.everKnown[k.ID] = true
+	}
+	for i := range u.Services {
+		if c := &u.Services[i]; c.ID == "" {
+			c.ID = w.newIAMID("ACCA")
+		}
+		w.everKnown[u.Services[i].ID] = true
+	}
+	for i := range u.Certificates {
+		if c := &u.Certificates[i]; c.ID == "" {
+			c.ID = (w.newIAMID("") + w.newIAMID(""))[:32]
+		}
+		w.everKnown[u.Certificates[i].ID] = true
+	}
+	for i := range u.SSHKeys {
+		if k := &u.SSHKeys[i]; k.ID == "" {
+			k.ID = w.newIAMID("APKA")
+		}
+		w.everKnown[u.SSHKeys[i].ID] = true
+	}
+	for _, g := range u.Groups {
+		if w.account.IAM.Groups[g] == nil {
+			w.addGroup(Group{Name: g})
+		}
 	}
 	w.account.IAM.Users[u.Name] = &u
 	return &u
@@ -306,7 +330,7 @@ func iamAttachUserPolicy(r *Request, in *iam.AttachUserPolicyInput) (*iam.Attach
 		return nil, err
 	}
 	arn := aws.ToString(in.PolicyArn)
-	name, ok := r.managedPolicy(arn)
+	policy, ok := r.anyPolicy(arn)
 	if !ok {
 		return nil, noSuchEntity("Policy %s does not exist or is not attachable.", arn)
 	}
@@ -314,7 +338,7 @@ func iamAttachUserPolicy(r *Request, in *iam.AttachUserPolicyInput) (*iam.Attach
 		return nil, modelled(409, &types.LimitExceededException{Message: aws.String("Cannot exceed quota for PoliciesPerUser: 10")})
 	}
 	touch(r, r.Account.IAM.Users, u.Name)
-	u.Attached[arn] = name
+	u.Attached[arn] = policy.Name
 	return &iam.AttachUserPolicyOutput{}, nil
 }
 

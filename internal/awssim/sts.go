@@ -8,7 +8,7 @@ import (
 )
 
 func stsHandlers() []handler {
-	return []handler{read(getCallerIdentity)}
+	return []handler{read(getCallerIdentity), read(getAccessKeyInfo)}
 }
 
 // getCallerIdentity answers for the ARN that the config was attached as. UserId
@@ -26,4 +26,19 @@ func getCallerIdentity(r *Request, _ *sts.GetCallerIdentityInput) (*sts.GetCalle
 		}
 	}
 	return &sts.GetCallerIdentityOutput{Account: aws.String(account), Arn: aws.String(r.Actor), UserId: aws.String(user)}, nil
+}
+
+// A key tells its account, whatever became of the key, and to anybody; one that
+// nobody has is an error.
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
+func getAccessKeyInfo(r *Request, in *sts.GetAccessKeyInfoInput) (*sts.GetAccessKeyInfoOutput, error) {
+	id := aws.ToString(in.AccessKeyId)
+	account, ok := r.Account.IAM.KeysElsewhere[id]
+	if !ok && r.World.everKnown[id] || strings.HasPrefix(id, "ASIA") {
+		account, ok = r.Account.ID, true
+	}
+	if !ok {
+		return nil, fail("ValidationError", "The access key %s does not exist.", id)
+	}
+	return &sts.GetAccessKeyInfoOutput{Account: aws.String(account)}, nil
 }
