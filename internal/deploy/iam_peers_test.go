@@ -1,4 +1,4 @@
-package deploy
+package deploy_test
 
 import (
 	"encoding/json"
@@ -8,9 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
-	"cordon/internal/action"
+	"cordon/internal/deploy"
 	"cordon/internal/playbook"
 )
 
@@ -20,6 +19,15 @@ const peersFolder = "../../.ci/iam"
 func peer(t *testing.T, script string, v any) {
 	t.Helper()
 	requirePeers(t)
+	out, err := runPeer(t, script, v)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	t.Logf("%s: %s", script, out)
+}
+
+func runPeer(t *testing.T, script string, v any) ([]byte, error) {
+	t.Helper()
 	data, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
@@ -30,11 +38,7 @@ func peer(t *testing.T, script string, v any) {
 	}
 	cmd := exec.CommandContext(t.Context(), "node", script, file)
 	cmd.Dir = peersFolder
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", script, err, out)
-	}
-	t.Logf("%s: %s", script, out)
+	return cmd.CombinedOutput()
 }
 
 func requirePeers(t *testing.T) {
@@ -57,13 +61,16 @@ func requirePeers(t *testing.T) {
 // TestActionsExist holds every generated action and resource against an independent copy of AWS's reference.
 func TestActionsExist(t *testing.T) {
 	for _, p := range playbook.All {
-		names, err := Actions(p)
+		names, err := deploy.Actions(p)
 		if err != nil {
 			t.Fatal(err)
 		}
 		peer(t, "check-actions.mjs", names)
-		for _, side := range sidesOf(p) {
-			docs, err := Policy(p, PolicyOptions{Release: true, CaseBucket: "cases/prefix", CaseLock: true, Side: side})
+		for _, side := range deploy.Sides {
+			if !deploy.HasSide(p, side) {
+				continue
+			}
+			docs, err := deploy.Policy(p, deploy.PolicyOptions{Release: true, CaseBucket: "cases/prefix", CaseLock: true, Side: side})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,85 +79,15 @@ func TestActionsExist(t *testing.T) {
 	}
 }
 
-// judged is a request and what the evaluator must say of it.
-type judged struct {
-	Name      string            `json:"name"`
-	Principal string            `json:"principal"`
-	Policies  []any             `json:"policies"`
-	Action    string            `json:"action"`
-	Resource  string            `json:"resource"`
-	Account   string            `json:"account"`
-	Context   map[string]string `json:"context"`
-	Allowed   bool              `json:"allowed"`
-}
-
-const (
-	account  = "111122223333"
-	roleID   = "AROA1234567890EXAMPLE"
-	suspect  = "i-0123456789abcdef0"
-	another  = "i-0fedcba9876543210"
-	aBucket  = "arn:aws:s3:::data/secret"
-	session  = "arn:aws:sts::" + account + ":assumed-role/web/"
-	startEnd = "arn:aws:ec2:eu-west-1:" + account + ":instance/"
-)
-
-var everythingAllowed = json.RawMessage(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
-
-// asSession is a request of one session of the suspect's role, which may do everything but for the deny.
-func asSession(name, instance string, issued time.Time, deny, call, resource string, allowed bool) judged {
-	return judged{
-		Name: name, Principal: session + instance, Account: account, Action: call, Resource: resource, Allowed: allowed,
-		Policies: []any{everythingAllowed, json.RawMessage(deny)},
-		Context: map[string]string{
-			"aws:userid":         roleID + ":" + instance,
-			"aws:TokenIssueTime": issued.UTC().Format(time.RFC3339),
-		},
-	}
-}
-
-// TestDeniesStopWhomTheyName: the policies that cordon puts on a role stop this instance's sessions, or those
-// from before the cut-off, and nobody else.
-func TestDeniesStopWhomTheyName(t *testing.T) {
-	cutoff := time.Date(2026, 11, 23, 2, 30, 0, 0, time.UTC)
-	full := action.DenySessionPolicy(roleID, suspect, false)
-	keep := action.DenySessionPolicy(roleID, suspect, true)
-	revoke := action.RevokeSessionsPolicy(cutoff)
-	cases := []judged{
-		asSession("the suspect", suspect, cutoff, full, "s3:GetObject", aBucket, false),
-		asSession("the suspect starts an instance", suspect, cutoff, full, "ec2:StartInstances", startEnd+another, false),
-		asSession("the suspect's agent under the full deny", suspect, cutoff, full, "ssmmessages:OpenDataChannel", "*", false),
-		asSession("another instance", another, cutoff, full, "s3:GetObject", aBucket, true),
-		asSession("an id that begins alike", suspect+"0", cutoff, full, "s3:GetObject", aBucket, true),
-
-		asSession("the suspect, agent kept", suspect, cutoff, keep, "s3:GetObject", aBucket, false),
-		asSession("the suspect reads parameters, agent kept", suspect, cutoff, keep, "ssm:GetParameter", "arn:aws:ssm:eu-west-1:"+account+":parameter/db", false),
-		asSession("the suspect lists, agent kept", suspect, cutoff, keep, "ec2:DescribeInstances", "*", false),
-		asSession("another instance, agent kept", another, cutoff, keep, "s3:GetObject", aBucket, true),
-
-		asSession("before the cut-off", suspect, cutoff.Add(-time.Second), revoke, "s3:GetObject", aBucket, false),
-		asSession("another before the cut-off", another, cutoff.Add(-time.Hour), revoke, "s3:GetObject", aBucket, false),
-		asSession("at the cut-off", another, cutoff, revoke, "s3:GetObject", aBucket, true),
-		asSession("after the cut-off", suspect, cutoff.Add(time.Second), revoke, "s3:GetObject", aBucket, true),
-	}
-	for _, call := range []string{
-		"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel", "ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
-		"ec2messages:AcknowledgeMessage", "ec2messages:GetMessages", "ec2messages:SendReply",
-	} {
-		cases = append(cases, asSession("the suspect's agent, kept", suspect, cutoff, keep, call, "*", true))
-	}
-	cases = append(cases, asSession("the suspect's agent, kept", suspect, cutoff, keep, "ssm:UpdateInstanceInformation", startEnd+suspect, true))
-	peer(t, "judge-denies.mjs", cases)
-}
-
 // TestPolicyHolds: what the generated policy's conditions admit and what they do not.
 func TestPolicyHolds(t *testing.T) {
 	p, ok := playbook.For("ec2")
 	if !ok {
 		t.Fatal("there is no playbook ec2")
 	}
-	attached := func(o PolicyOptions) []any {
+	attached := func(o deploy.PolicyOptions) []any {
 		o.Account, o.CaseBucket, o.CaseLock = account, "cases/ir", true
-		docs, err := Policy(p, o)
+		docs, err := deploy.Policy(p, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -160,12 +97,13 @@ func TestPolicyHolds(t *testing.T) {
 		}
 		return all
 	}
-	contain, release := attached(PolicyOptions{}), attached(PolicyOptions{Release: true})
+	contain, release := attached(deploy.PolicyOptions{}), attached(deploy.PolicyOptions{Release: true})
 	const (
 		ec2      = "arn:aws:ec2:eu-west-1:"
 		group    = ec2 + account + ":security-group/sg-0123456789abcdef0"
 		snapshot = ec2 + ":snapshot/snap-0123456789abcdef0"
 		role     = "arn:aws:iam::" + account + ":role/web"
+		startEnd = ec2 + account + ":instance/"
 	)
 	asked, has := map[string]string{"aws:RequestTag/cordon:case": "c-1"}, map[string]string{"aws:ResourceTag/cordon:case": "c-1"}
 	var cases []judged
