@@ -175,6 +175,15 @@ func (a *app) engine(c *casefile.Case, conn *action.AWS, command string) (*engin
 	return e, nil
 }
 
+// watch shows how the work on a plan gets on: line by line, or behind a bar where there are many. end clears the bar.
+func (a *app) watch(e *engine.Engine, doing string, steps int) (end func()) {
+	if a.json() || steps <= manySteps {
+		return func() {}
+	}
+	e.Notify, end = a.stepsBar(doing, steps)
+	return end
+}
+
 // progress prints a line as a step begins waiting or ends.
 func (a *app) progress() func(engine.Event) {
 	began := time.Now()

@@ -101,7 +101,9 @@ func (a *app) apply(ctx context.Context, data []byte, how applying) error {
 	if err := a.take(how.second, e); err != nil {
 		return err
 	}
+	end := a.watch(e, "applying", len(plan.Steps))
 	workErr := e.Apply(ctx, data, approval)
+	end()
 	if how.then != nil && ctx.Err() == nil && !errors.Is(workErr, engine.ErrDecision) {
 		workErr = errors.Join(workErr, how.then(ctx, c))
 		again, err := casefile.OpenCase(ctx, c.Store) // with what that added
@@ -154,7 +156,14 @@ EXIT STATUS
 				return err
 			}
 			e.Wait = true
-			return a.outcome(ctx, kase, e.Resume(ctx))
+			p, err := kase.Progress(ctx)
+			if err != nil {
+				return err
+			}
+			end := a.watch(e, "resuming", len(p.Steps))
+			workErr := e.Resume(ctx)
+			end()
+			return a.outcome(ctx, kase, workErr)
 		},
 	}
 	a.reaches(c)

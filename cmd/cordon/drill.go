@@ -134,7 +134,9 @@ func (r *rehearsal) run(ctx context.Context) error {
 		return err
 	}
 	r.stage("apply: plan %s, approved by the drill", hash[:12])
+	end := r.watch(e, "applying", len(plan.Steps))
 	workErr := e.Apply(ctx, data, "drill")
+	end()
 	if workErr != nil && !errors.Is(workErr, engine.ErrPartly) {
 		return r.outcome(ctx, kase, workErr)
 	}
@@ -206,7 +208,10 @@ func (r *rehearsal) released(ctx context.Context, e *engine.Engine, kase *casefi
 	if err := r.second(e, plan, hash); err != nil {
 		return err
 	}
-	if err := e.Release(ctx, data, "drill"); err != nil {
+	end := r.watch(e, "putting back", len(plan.Steps))
+	err = e.Release(ctx, data, "drill")
+	end()
+	if err != nil {
 		return err
 	}
 	if !r.json() {

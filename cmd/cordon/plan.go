@@ -391,13 +391,10 @@ func (a *app) showPlan(data []byte, out string) error {
 	if p.Management != "" {
 		a.say("  management %s", p.Management)
 	}
-	phase := casefile.Phase("")
-	for _, s := range p.Steps {
-		if s.Phase != phase {
-			phase = s.Phase
-			a.say("\n  %s", strings.ToUpper(string(phase)))
-		}
-		a.showStep(s)
+	if len(p.Steps) > manySteps {
+		a.showMany(p.Steps)
+	} else {
+		a.showSteps(p.Steps)
 	}
 	a.say("")
 	for _, s := range p.Steps {
@@ -425,6 +422,19 @@ func (a *app) showPlan(data []byte, out string) error {
 	}
 	return nil
 }
+
+func (a *app) showSteps(steps []casefile.Step) {
+	phase := casefile.Phase("")
+	for _, s := range steps {
+		if s.Phase != phase {
+			phase = s.Phase
+			a.sayPhase(phase)
+		}
+		a.showStep(s)
+	}
+}
+
+func (a *app) sayPhase(p casefile.Phase) { a.say("\n  %s", strings.ToUpper(string(p))) }
 
 func whyUnanswered(s casefile.Subject, account string) string {
 	if planned(s) && s.Account != account {

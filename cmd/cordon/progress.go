@@ -22,6 +22,7 @@ type bar struct {
 	total int64      // bytes as stored; 0: unknown
 	width func() int // the terminal's columns now; 0: unknown
 	began time.Time
+	line  func(b *bar, done int, bytes int64, events int, spent time.Duration) string
 
 	mu    sync.Mutex
 	last  time.Time
@@ -32,7 +33,7 @@ type bar struct {
 func newBar(w io.Writer, doing string, n int, each string, total int64) *bar {
 	f, ok := w.(*os.File)
 	live := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return &bar{out: w, live: live, doing: doing, n: n, each: each, total: total, width: func() int { return columns(w) }, began: time.Now()}
+	return &bar{out: w, live: live, doing: doing, n: n, each: each, total: total, width: func() int { return columns(w) }, began: time.Now(), line: filesLine}
 }
 
 // at is told how much is done; it may be called from many goroutines.
@@ -48,7 +49,7 @@ func (b *bar) at(done int, bytes int64, events int) {
 		return
 	}
 	b.last = now
-	line := b.line(done, bytes, events, now.Sub(b.began))
+	line := b.line(b, done, bytes, events, now.Sub(b.began))
 	if !b.live {
 		fmt.Fprintln(b.out, line)
 		return
@@ -70,8 +71,8 @@ func narrow(line string, most int) string {
 	return line[:min(len(line), most)]
 }
 
-// line is the same width for as long as it can be, in characters that every terminal has.
-func (b *bar) line(done int, bytes int64, events int, spent time.Duration) string {
+// filesLine is the same width for as long as it can be, in characters that every terminal has.
+func filesLine(b *bar, done int, bytes int64, events int, spent time.Duration) string {
 	if b.n == 0 {
 		return fmt.Sprintf("%s  %v so far", b.doing, spent.Round(time.Second))
 	}
@@ -79,11 +80,15 @@ func (b *bar) line(done int, bytes int64, events int, spent time.Duration) strin
 		return fmt.Sprintf("%s  %d of %d %s   %s events", b.doing, done, b.n, b.each, thousands(events))
 	}
 	part := min(float64(bytes)/float64(b.total), 1)
+	left := time.Duration(float64(spent) * (1 - part) / part).Round(time.Second)
+	return fmt.Sprintf("%s  %s %3.0f%%   %s of %s   %s events   %v left", b.doing, picture(part), 100*part, size(bytes), size(b.total), thousands(events), left)
+}
+
+// picture is a part of a whole, 24 characters wide between brackets.
+func picture(part float64) string {
 	const width = 24
 	full := int(part * width)
-	left := time.Duration(float64(spent) * (1 - part) / part).Round(time.Second)
-	return fmt.Sprintf("%s  [%s%s] %3.0f%%   %s of %s   %s events   %v left", b.doing,
-		strings.Repeat("#", full), strings.Repeat(".", width-full), 100*part, size(bytes), size(b.total), thousands(events), left)
+	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
 }
 
 // during shows on w that something is being done of which nobody can tell how much is left, for as long as it is.

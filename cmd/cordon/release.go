@@ -64,7 +64,10 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			return a.outcome(ctx, kase, e.Release(ctx, data, how))
+			end := a.watch(e, "putting back", len(plan.Steps))
+			workErr := e.Release(ctx, data, how)
+			end()
+			return a.outcome(ctx, kase, workErr)
 		},
 	}
 	second.add(c)

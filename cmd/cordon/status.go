@@ -94,16 +94,7 @@ func (a *app) showCase(c caseAnswer) {
 		simulated = "   SIMULATED"
 	}
 	a.say("case %s   %s%s", c.Case, c.State, simulated)
-	for _, s := range c.Steps {
-		note := ""
-		if s.Error != "" {
-			note = "   " + s.Error
-		}
-		if s.Partly != "" {
-			note = "   " + s.Partly
-		}
-		a.say("  %2d  %-8s %-28s %s%s", s.N, s.State, s.Action, short(s.Target.ID), note)
-	}
+	a.showStates(c.Steps)
 	if c.IsolatedMS != nil {
 		a.say("  isolated     proved %.2f s after approval", float64(*c.IsolatedMS)/1000)
 	}
@@ -129,6 +120,32 @@ func (a *app) showCase(c caseAnswer) {
 	}
 	if !c.Scoped && !c.Simulated {
 		a.say("  then         cordon scope %s --lookup: who did it and what they reached (or --logs, with CloudTrail's archive)", c.Case)
+	}
+}
+
+// showStates shows where the steps stand; of many, those that are done or undone alike have one line.
+func (a *app) showStates(steps []casefile.StepStatus) {
+	note := func(s casefile.StepStatus) string {
+		switch {
+		case s.Partly != "":
+			return "   " + s.Partly
+		case s.Error != "":
+			return "   " + s.Error
+		}
+		return ""
+	}
+	key := func(s casefile.StepStatus) string {
+		if len(steps) > manySteps && note(s) == "" {
+			return s.Action + "\x00" + string(s.State)
+		}
+		return fmt.Sprint(s.N)
+	}
+	for _, g := range grouped(steps, key) {
+		if g.n == 1 {
+			a.say("  %2d  %-8s %-28s %s%s", g.first.N, g.first.State, g.first.Action, short(g.first.Target.ID), note(g.first))
+			continue
+		}
+		a.say("      %-8s %-28s %s of them, from %s to %s", g.first.State, g.first.Action, thousands(g.n), short(g.first.Target.ID), short(g.last.Target.ID))
 	}
 }
 

@@ -18,5 +18,5 @@ var All = []Action{
 	// the identity behind a role
 
 	// account
-	QuarantineOrgPolicy, QuarantineAccount, MoveAccount, StartLogging, EnableDetector,
+	RecordAccount, RecordOrganization, QuarantineOrgPolicy, QuarantineAccount, MoveAccount, StartLogging, EnableDetector,
 }

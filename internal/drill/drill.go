@@ -71,6 +71,7 @@ func All() []Scenario {
 		takeover,
 		standalone,
 		fullSlots,
+		large,
 
 		roleChain,
 	}

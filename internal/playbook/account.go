@@ -20,6 +20,7 @@ var Account = Playbook{
 	Kinds:   []casefile.Kind{casefile.AWSAccount, casefile.AccessKey},
 	Reads:   accountReads,
 	Actions: []action.Action{
+		action.RecordAccount, action.RecordOrganization,
 		action.QuarantineOrgPolicy, action.QuarantineAccount, action.MoveAccount,
 		action.DenyUser, action.DisableKeys, action.StartLogging, action.EnableDetector,
 	},
@@ -49,6 +50,7 @@ func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (D
 	p := &accountPlan{c: c, in: in, o: o}
 	p.accountSurvey = surveyAccount(ctx, c, in.Subject.ID)
 	p.warn(p.doubts...)
+	p.record()
 	p.fromOutside(ctx)
 	if p.inside {
 		p.users()
@@ -67,6 +69,16 @@ func (p *accountPlan) add(s Step) { p.draft.Steps = append(p.draft.Steps, s) }
 // part aims at something in the account.
 func (p *accountPlan) part(kind casefile.Kind, id, region string) casefile.Target {
 	return casefile.Target{Kind: kind, ID: id, Account: p.id, Region: region, Parent: p.id}
+}
+
+// record is beside the cut: nothing waits for it.
+func (p *accountPlan) record() {
+	if p.inside {
+		p.add(Step{Key: "record", Action: action.RecordAccount, Target: p.part(casefile.AWSAccount, p.id, ""), Params: map[string]string{"regions": action.List(p.open)}})
+	}
+	if p.outside != nil {
+		p.add(Step{Key: "record-org", Action: action.RecordOrganization, Target: casefile.Target{Kind: casefile.AWSAccount, ID: p.id, Account: p.organisation}})
+	}
 }
 
 // users are denied first and lose their keys then, each whatever becomes of the others. The responder's own and those

@@ -47,7 +47,7 @@ type accountSurvey struct {
 	detectors []darkDetector
 	blind     []string // enabled regions without a detector
 	closed    []string // regions that are not enabled
-	watched   int      // regions looked at
+	open      []string // regions that are enabled
 
 	mu     sync.Mutex
 	doubts []string
@@ -171,11 +171,12 @@ func (s *accountSurvey) lookAtRegions(ctx context.Context, c *action.AWS) {
 			s.closed = append(s.closed, name)
 			continue
 		}
-		s.watched++
+		s.open = append(s.open, name)
 		all.Go(func() { s.lookAtTrails(ctx, c.In(name)) })
 		all.Go(func() { s.lookAtDetectors(ctx, c.In(name)) })
 	}
 	all.Wait()
+	slices.Sort(s.open)
 	slices.Sort(s.closed)
 	slices.Sort(s.blind)
 	slices.SortFunc(s.trails, func(a, b stoppedTrail) int { return strings.Compare(a.arn, b.arn) })

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"cordon/internal/casefile"
+	"cordon/internal/engine"
+)
+
+// manySteps is the size from which a plan is shown in groups and carried out behind a bar: a thousand lines tell nobody
+// anything.
+const manySteps = 60
+
+// group is steps that do the same, in the order in which the first of them stands.
+type group[T any] struct {
+	first T
+	n     int
+	last  T
+}
+
+// grouped puts together what has one key.
+func grouped[T any](items []T, key func(T) string) []group[T] {
+	at := map[string]int{}
+	var groups []group[T]
+	for _, x := range items {
+		k := key(x)
+		i, ok := at[k]
+		if !ok {
+			i = len(groups)
+			at[k] = i
+			groups = append(groups, group[T]{first: x})
+		}
+		groups[i].n++
+		groups[i].last = x
+	}
+	return groups
+}
+
+// showMany shows the steps of a large plan: each that is alone of its sort, and one line for those of a sort.
+func (a *app) showMany(steps []casefile.Step) {
+	phase := casefile.Phase("")
+	for _, g := range grouped(steps, func(s casefile.Step) string { return string(s.Phase) + "\x00" + s.Action + "\x00" + s.Change }) {
+		if g.first.Phase != phase {
+			phase = g.first.Phase
+			a.sayPhase(phase)
+		}
+		if g.n == 1 {
+			a.showStep(g.first)
+			continue
+		}
+		a.say("%4d … %-4d %-42s %s", g.first.N, g.last.N, fmt.Sprintf("%s  %s of them", g.first.Action, thousands(g.n)), g.first.Change)
+		a.say("            from %s to %s", short(g.first.Target.ID), short(g.last.Target.ID))
+	}
+	a.say("\n  %s steps: each of them, with whom it hits, is in the plan's file (--out) and in -o json", thousands(len(steps)))
+}
+
+// stepsBar shows how far a large plan has got. Steps that failed or drifted have a line of their own at once.
+func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func()) {
+	b := newBar(a.stderr, doing, n, "steps", 0)
+	b.line = stepsLine
+	var mu sync.Mutex
+	done := map[int]bool{}
+	stop := make(chan struct{})
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(done)
+	}
+	go func() {
+		beat := time.NewTicker(200 * time.Millisecond)
+		defer beat.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-beat.C:
+				b.at(count(), 0, 0)
+			}
+		}
+	}()
+	notify = func(ev engine.Event) {
+		switch ev.State {
+		case casefile.Waiting, casefile.Todo:
+			return
+		case casefile.Failed, casefile.Drift, casefile.Skipped:
+			b.end()
+			a.tell("%-8s %3d  %s  %s: %s", ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, ev.Note)
+		}
+		mu.Lock()
+		done[ev.Step.N] = true
+		mu.Unlock()
+	}
+	return notify, func() { close(stop); b.end() }
+}
+
+// stepsLine is a bar over steps, with their rate and the time that the rest takes at it.
+func stepsLine(b *bar, done int, _ int64, _ int, spent time.Duration) string {
+	part := float64(done) / float64(max(b.n, 1))
+	left := "…"
+	if done > 0 {
+		left = time.Duration(float64(spent) * (1 - part) / part).Round(time.Second).String()
+	}
+	return fmt.Sprintf("%s  %s %3.0f%%   %s of %s %s   %.0f a second   %s left", b.doing, picture(part), 100*part,
+		thousands(done), thousands(b.n), b.each, float64(done)/spent.Seconds(), left)
+}

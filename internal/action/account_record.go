@@ -1,0 +1,183 @@
+package action
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/account"
+	accounttypes "github.com/aws/aws-sdk-go-v2/service/account/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/guardduty"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+
+	"cordon/internal/casefile"
+)
+
+// RecordAccount writes down an account as it is: everybody and everything that IAM knows in it, its contacts, and in
+// each region its trails and detectors. Params: regions, those that are enabled.
+var RecordAccount = gather(Gather{
+	Name:     "account-record",
+	Summary:  "Record the account: users, roles and policies whole, the credential report, root user, contacts, and the trails and detectors of each region.",
+	Phase:    casefile.Preserve,
+	Target:   casefile.AWSAccount,
+	Deadline: 15 * 60,
+	Reads: Ops{
+		op((*iam.Client).GetAccountAuthorizationDetails), op((*iam.Client).GetAccountSummary),
+		op((*iam.Client).GenerateCredentialReport), op((*iam.Client).GetCredentialReport),
+		op((*account.Client).GetContactInformation), op((*account.Client).GetAlternateContact),
+		op((*organizations.Client).DescribeOrganization), op((*ec2.Client).DescribeRegions),
+		op((*cloudtrail.Client).DescribeTrails), op((*cloudtrail.Client).GetTrailStatus), op((*cloudtrail.Client).GetEventSelectors),
+		op((*guardduty.Client).ListDetectors), op((*guardduty.Client).GetDetector),
+	},
+	Collect: collectAccount,
+	Change:  func(t Target) string { return fmt.Sprintf("IAM whole, and %d regions", len(t.List("regions"))) },
+})
+
+func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
+	// The report first: AWS takes seconds to make it, in which everything else is read.
+	ready, reportErr := askForReport(ctx, c)
+	r := newCollector(c, t, sink)
+	r.read(ctx, "users, groups, roles and policies", "iam:GetAccountAuthorizationDetails", authorizationDetails(c))
+	r.read(ctx, "account summary", "iam:GetAccountSummary", func(ctx context.Context) (any, error) {
+		return c.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
+	})
+	r.read(ctx, "contact information", "account:GetContactInformation", func(ctx context.Context) (any, error) {
+		return c.Accounts.GetContactInformation(ctx, &account.GetContactInformationInput{})
+	})
+	for _, kind := range accounttypes.AlternateContactType("").Values() {
+		r.read(ctx, "alternate contact "+string(kind), "account:GetAlternateContact", alternateContact(c, kind))
+	}
+	r.read(ctx, "regions", "ec2:DescribeRegions", func(ctx context.Context) (any, error) {
+		return c.EC2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
+	})
+	r.read(ctx, "organisation", "organizations:DescribeOrganization", organisation(c))
+	for _, region := range t.List("regions") {
+		there := c.In(region)
+		r.read(ctx, "trails of "+region, "cloudtrail:DescribeTrails", trailsOf(there))
+		r.read(ctx, "detectors of "+region, "guardduty:GetDetector", detectorsOf(there))
+	}
+	r.report(ctx, ready, reportErr)
+	if err := r.wait(); err != nil {
+		return err
+	}
+	if reportErr == nil && !ready {
+		return ErrWaiting
+	}
+	return nil
+}
+
+// askForReport has the credential report made. It is made anew at most every four hours
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
+func askForReport(ctx context.Context, c *AWS) (ready bool, err error) {
+	out, err := c.IAM.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
+	if err != nil {
+		return false, fmt.Errorf("have the credential report made: %w", err)
+	}
+	return out.State == iamtypes.ReportStateTypeComplete, nil
+}
+
+const credentialReport = "credential report"
+
+// report keeps the credential report as AWS gives it: the CSV itself, not an answer that holds it.
+func (r *collector) report(ctx context.Context, ready bool, err error) {
+	const source = "iam:GetCredentialReport"
+	if err == nil && !ready {
+		return
+	}
+	var out *iam.GetCredentialReportOutput
+	if err == nil {
+		out, err = r.c.IAM.GetCredentialReport(ctx, &iam.GetCredentialReportInput{})
+	}
+	if err != nil {
+		r.note(r.sink.Loss(credentialReport, source, err.Error()))
+		return
+	}
+	r.keep(credentialReport, source, out.Content)
+}
+
+func authorizationDetails(c *AWS) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		var all pages[iam.GetAccountAuthorizationDetailsOutput]
+		p := iam.NewGetAccountAuthorizationDetailsPaginator(c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)})
+		for p.HasMorePages() {
+			if err := all.add(p.NextPage(ctx)); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	}
+}
+
+// alternateContact: that there is none is an answer, and kept as one.
+func alternateContact(c *AWS, kind accounttypes.AlternateContactType) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		out, err := c.Accounts.GetAlternateContact(ctx, &account.GetAlternateContactInput{AlternateContactType: kind})
+		if hasCode(err, "ResourceNotFoundException") {
+			return map[string]any{"AlternateContact": nil}, nil
+		}
+		return out, err
+	}
+}
+
+// organisation: that there is none is an answer, too.
+func organisation(c *AWS) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		out, err := c.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+		if hasCode(err, "AWSOrganizationsNotInUseException") {
+			return map[string]any{"Organization": nil}, nil
+		}
+		return out, err
+	}
+}
+
+func trailsOf(c *AWS) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		out, err := c.CloudTrail.DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{})
+		if err != nil {
+			return nil, err
+		}
+		all := []any{out}
+		for _, t := range out.TrailList {
+			if aws.ToString(t.HomeRegion) != c.Region {
+				continue // a shadow: it is read at home
+			}
+			status, err := c.CloudTrail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: t.TrailARN})
+			if err != nil {
+				return nil, err
+			}
+			selectors, err := c.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: t.TrailARN})
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, status, selectors)
+		}
+		return all, nil
+	}
+}
+
+func detectorsOf(c *AWS) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		all := []any{}
+		p := guardduty.NewListDetectorsPaginator(c.GuardDuty, &guardduty.ListDetectorsInput{})
+		for p.HasMorePages() {
+			page, err := p.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, page)
+			for _, id := range page.DetectorIds {
+				d, err := c.GuardDuty.GetDetector(ctx, &guardduty.GetDetectorInput{DetectorId: aws.String(id)})
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, d)
+			}
+		}
+		return all, nil
+	}
+}
