@@ -27,39 +27,50 @@ var playbookFaults = []struct {
 	{"network down", awssim.Fault{Before: errors.New("connection reset by peer")}, false},
 }
 
-// TestPlaybookFaults puts every fault on every operation of the whole playbook. What the journal then says is
-// done must be so; without the fault, resume must end contained, nothing made twice, and release must give the
-// account back.
+// TestPlaybookFaults puts the faults on the operations of each playbook. What the journal then says is done must be
+// so; without the fault, resume must end contained, nothing made twice, and release must give the account back.
 func TestPlaybookFaults(t *testing.T) {
 	if testing.Short() {
-		t.Skip("short: the playbook's faults are left to the long run")
+		t.Skip("short: the playbooks' faults are left to the long run")
 	}
-	ops := operations(t)
-	n := 0
-	for _, f := range playbookFaults {
-		for _, op := range ops {
+	for _, s := range scenarios {
+		t.Run(s.drill, func(t *testing.T) { faulted(t, s) })
+	}
+}
+
+// faulted takes every fault of every operation in turn, or evenly spread ones: the step has no divisor in common with
+// the number of faults, so that each fault and each operation gets its share.
+func faulted(t *testing.T, s *scenario) {
+	ops := operations(t, s)
+	every := min(max(1, *stride/8)|1, max(1, len(ops)*len(playbookFaults)/50)|1)
+	n, all := 0, 0
+	for _, op := range ops {
+		for _, f := range playbookFaults {
+			if all++; all%every != 0 {
+				continue
+			}
 			n++
 			t.Run(f.name+"/"+op, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { faultedOnce(t, op, f.fault, f.ever) })
+				synctest.Test(t, func(t *testing.T) { faultedOnce(t, s, op, f.fault, f.ever) })
 			})
 		}
 	}
-	t.Logf("%d operations × %d faults = %d", len(ops), len(playbookFaults), n)
+	t.Logf("%d operations × %d faults = %d, every %d of them tried: %d", len(ops), len(playbookFaults), all, every, n)
 }
 
-func operations(t *testing.T) []string {
+func operations(t *testing.T, s *scenario) []string {
 	var ops []string
 	synctest.Test(t, func(t *testing.T) {
-		i := newIncident(t)
+		i := newIncident(t, s)
 		from := len(i.drill.World.Calls())
 		e, _, ctx := i.process(0)
-		if err := e.Apply(ctx, i.plan, "flag"); err != nil {
+		if err := i.apply(ctx, e); err != nil {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
 		for _, c := range i.drill.World.Calls()[from:] {
 			name := c.Service + "." + c.Operation
-			if !seen[name] && c.Service != "sts" {
+			if !seen[name] && name != "sts.GetCallerIdentity" {
 				seen[name] = true
 				ops = append(ops, name)
 			}
@@ -68,8 +79,8 @@ func operations(t *testing.T) []string {
 	return ops
 }
 
-func faultedOnce(t *testing.T, op string, fault awssim.Fault, ever bool) {
-	i := newIncident(t)
+func faultedOnce(t *testing.T, s *scenario, op string, fault awssim.Fault, ever bool) {
+	i := newIncident(t, s)
 	e, _, ctx := i.process(0)
 	var once sync.Once
 	i.drill.World.SetHook(func(c awssim.Call) awssim.Fault {
@@ -83,7 +94,7 @@ func faultedOnce(t *testing.T, op string, fault awssim.Fault, ever bool) {
 		once.Do(func() { f = fault })
 		return f
 	})
-	err := e.Apply(ctx, i.plan, "flag")
+	err := i.apply(ctx, e)
 	var drift *DriftError
 	if errors.As(err, &drift) {
 		t.Fatalf("a fault was taken for drift: %v", err)
@@ -103,7 +114,7 @@ func faultedOnce(t *testing.T, op string, fault awssim.Fault, ever bool) {
 	if p.State != casefile.Contained {
 		t.Errorf("the case is %s: %s", p.State, unfinished(p))
 	}
-	i.contained(op)
+	i.contained(i, op)
 	if err := i.release(); err != nil {
 		t.Fatalf("release: %v", err)
 	}

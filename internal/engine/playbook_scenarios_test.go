@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cordon/internal/awssim"
+	"cordon/internal/casefile"
+	"cordon/internal/drill"
+	"cordon/internal/playbook"
+)
+
+// scenario is a drill that a playbook is killed and faulted on.
+type scenario struct {
+	drill, playbook string
+	// contained asks the account itself, not cordon's actions.
+	contained func(i *incident, what string)
+	// declared are parts of the names of what release need not give back as it was.
+	declared []string
+	// grown are parts of the names of what may be there that was not: what AWS itself made meanwhile.
+	grown []string
+}
+
+var scenarios = []*scenario{
+	{
+		drill: drill.Default, playbook: casefile.PlaybookEC2, contained: instanceContained,
+		// Evidence stays; the group that gave an instance away and got it back is one larger, and its load balancers
+		// know the replacement; the ended session stays ended.
+		declared: []string{"/snapshot/", "autoscaling/", "elb/", "elbv2/", "ssm/"},
+		grown:    []string{"/instance/", "/network-interface/", "/profile-association/", "/volume/"}, // the replacement
+	},
+	{drill: "credentials-leaked-key", playbook: casefile.PlaybookCredentials, contained: func(i *incident, what string) { i.userContained(what, "deploy") }},
+	{drill: "credentials-full-quota", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
+	{drill: "role-chain", playbook: casefile.PlaybookRole, contained: roleContained},
+	{drill: "account-takeover", playbook: casefile.PlaybookAccount, contained: accountContained},
+}
+
+// TestEveryPlaybookIsKilledAndFaulted holds that no playbook is left out.
+func TestEveryPlaybookIsKilledAndFaulted(t *testing.T) {
+	for _, p := range playbook.All {
+		if !slices.ContainsFunc(scenarios, func(s *scenario) bool { return s.playbook == p.Name }) {
+			t.Errorf("playbook %s has no scenario", p.Name)
+		}
+	}
+}
+
+func instanceContained(i *incident, what string) {
+	i.t.Helper()
+	i.drill.World.Do(func(a *awssim.Account) {
+		r := a.Regions[i.drill.Region]
+		snaps := 0
+		for _, s := range r.Snapshots {
+			if s.Tags["cordon:case"] != "" {
+				snaps++
+			}
+		}
+		if snaps != 2 {
+			i.t.Errorf("%s: %d snapshots with the case's tag, not 2", what, snaps)
+		}
+		groups := 0
+		for _, g := range r.SecurityGroups {
+			if strings.HasPrefix(g.Name, "cordon-quarantine") {
+				groups++
+			}
+		}
+		if groups != 1 {
+			i.t.Errorf("%s: %d quarantine groups", what, groups)
+		}
+	})
+}
+
+func subjectUserContained(i *incident, what string) {
+	i.t.Helper()
+	i.userContained(what, i.drill.Subject)
+}
+
+// userContained wants one deny of everything on a user, and nothing active that it could sign with.
+func (i *incident) userContained(what, name string) {
+	i.t.Helper()
+	i.drill.World.Do(func(a *awssim.Account) {
+		u := a.IAM.Users[name]
+		if u == nil {
+			i.t.Errorf("%s: user %s is gone", what, name)
+			return
+		}
+		denies := 0
+		for _, document := range u.Inline {
+			if deniesAll(document) {
+				denies++
+			}
+		}
+		for arn := range u.Attached {
+			if strings.HasSuffix(arn, ":iam::aws:policy/AWSDenyAll") {
+				denies++
+			}
+		}
+		if denies != 1 {
+			i.t.Errorf("%s: %d denies of everything on user %s", what, denies, name)
+		}
+		for _, k := range u.Keys {
+			if k.Active {
+				i.t.Errorf("%s: key %s of user %s is active", what, k.ID, name)
+			}
+		}
+	})
+}
+
+// deniesAll tells a statement that denies everything on everything, on no condition.
+func deniesAll(document string) bool {
+	var p struct{ Statement []map[string]any }
+	if json.Unmarshal([]byte(document), &p) != nil {
+		return false
+	}
+	return slices.ContainsFunc(p.Statement, func(s map[string]any) bool {
+		_, on := s["Condition"]
+		return s["Effect"] == "Deny" && s["Action"] == "*" && s["Resource"] == "*" && !on
+	})
+}
+
+// roleContained wants the sessions from before to be cut, and those from after the cut-off to work.
+func roleContained(i *incident, what string) {
+	i.t.Helper()
+	w, role := i.drill.World, i.drill.Subject
+	id := ""
+	w.Do(func(a *awssim.Account) { id = a.IAM.Roles[role].ID })
+	if !w.Denied(role, id+":vendor-ci", "s3:GetObject", w.Now().Add(-time.Hour)) {
+		i.t.Errorf("%s: a session from before still works", what)
+	}
+	if w.Denied(role, id+":vendor-ci", "s3:GetObject", w.Now().Add(time.Hour)) {
+		i.t.Errorf("%s: sessions from after the cut are cut too", what)
+	}
+}
+
+// accountContained wants the account under one quarantine policy, every user cut, and what watches to work again.
+func accountContained(i *incident, what string) {
+	i.t.Helper()
+	var users []string
+	i.drill.World.Do(func(a *awssim.Account) {
+		held := 0
+		for _, id := range a.Org.Accounts[i.drill.Account].Policies {
+			if strings.HasPrefix(a.Org.Policies[id].Name, "cordon") {
+				held++
+			}
+		}
+		made := 0
+		for _, p := range a.Org.Policies {
+			if strings.HasPrefix(p.Name, "cordon") {
+				made++
+			}
+		}
+		if held != 1 || made != 1 {
+			i.t.Errorf("%s: %d quarantine policies on the account, %d made", what, held, made)
+		}
+		for name := range a.IAM.Users {
+			users = append(users, name)
+		}
+		for region, r := range a.Regions {
+			for _, d := range r.GuardDuty.Detectors {
+				if d.Disabled {
+					i.t.Errorf("%s: detector %s in %s is off", what, d.ID, region)
+				}
+			}
+			for _, trail := range r.CloudTrail.Trails {
+				if !trail.Logging {
+					i.t.Errorf("%s: trail %s does not log", what, trail.Name)
+				}
+			}
+		}
+	})
+	for _, name := range users {
+		i.userContained(what, name)
+	}
+}
