@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/guardduty"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"cordon/internal/casefile"

@@ -84,6 +84,7 @@ type Spec[S any] struct {
 
 	Irreversible string
 	Partly       string
+	AsRoot       bool   // its calls of IAM are made in a session of the root user, which its task policy allows them
 	AccountWide  string // why it concerns the whole account, and so needs a second person's signature; "" where it does not
 }
 
@@ -94,7 +95,8 @@ type Gather struct {
 	Phase    casefile.Phase
 	Target   casefile.Kind
 	Reads    Ops
-	Deadline int // seconds until what is missing goes to the loss ledger
+	AsRoot   bool // see Spec
+	Deadline int  // seconds until what is missing goes to the loss ledger
 	// Collect hands each artifact or loss to sink. ErrWaiting: not ready yet, call again. What Collect did
 	// before returning ErrWaiting is kept, and sink ignores an artifact of the same name given again.
 	Collect func(ctx context.Context, c *AWS, t Target, sink Sink) error
@@ -134,6 +136,7 @@ type Action struct {
 	Irreversible string
 	Partly       string
 	AccountWide  string
+	AsRoot       bool
 	DeadlineS    int
 
 	Collect func(ctx context.Context, c *AWS, t Target, sink Sink) error // set on gathering actions alone
@@ -158,7 +161,7 @@ func define[S any](s Spec[S]) Action {
 		Name: s.Name, Summary: s.Summary, Phase: s.Phase, Target: s.Target,
 		Reads: s.Reads, Writes: s.Writes, UndoReads: s.UndoReads, UndoWrites: s.UndoWrites,
 		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates, Volatile: s.Volatile,
-		Irreversible: s.Irreversible, Partly: s.Partly, AccountWide: s.AccountWide,
+		Irreversible: s.Irreversible, Partly: s.Partly, AccountWide: s.AccountWide, AsRoot: s.AsRoot,
 	}
 	a.Observe = func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error) {
 		state, err := s.Observe(ctx, c, t)
@@ -217,7 +220,7 @@ func define[S any](s Spec[S]) Action {
 
 // gather turns a Gather into an Action.
 func gather(g Gather) Action {
-	a := Action{Name: g.Name, Summary: g.Summary, Phase: g.Phase, Target: g.Target, Reads: g.Reads, DeadlineS: g.Deadline, Collect: g.Collect}
+	a := Action{Name: g.Name, Summary: g.Summary, Phase: g.Phase, Target: g.Target, Reads: g.Reads, AsRoot: g.AsRoot, DeadlineS: g.Deadline, Collect: g.Collect}
 	if g.Change != nil {
 		a.Change = func(t Target, _ json.RawMessage) string { return g.Change(t) }
 	}

@@ -19,4 +19,5 @@ var All = []Action{
 
 	// account
 	RecordAccount, RecordOrganization, QuarantineOrgPolicy, QuarantineAccount, MoveAccount, StartLogging, EnableDetector,
+	RecordRoot, DeleteRootCredentials,
 }

@@ -1,6 +1,8 @@
 package action
 
 import (
+	"strings"
+
 	"cordon/internal/awssim"
 	"cordon/internal/casefile"
 )
@@ -21,6 +23,18 @@ func darkened(w *awssim.World) {
 
 const auditTrail = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/audit"
 
+// rooted is an account whose root user has everything that one can have, in an organisation that manages root users.
+func rooted(w *awssim.World) {
+	inOrganization(w)
+	w.Do(func(a *awssim.Account) {
+		a.Org.CentralRoot = true
+		a.IAM.Root = awssim.RootUser{
+			Keys: []awssim.UserKey{{ID: "AKIAROOTEXAMPLE00001", Active: true}, {ID: "AKIAROOTEXAMPLE00002", Active: true}}, MFA: true, Password: true,
+			Certificates: []awssim.Certificate{{ID: "CERTROOTEXAMPLE1", Active: true}},
+		}
+	})
+}
+
 var theAccount = casefile.Target{Kind: casefile.AWSAccount, ID: "111122223333", Account: managing}
 
 var accountTrials = []trial{
@@ -32,6 +46,10 @@ var accountTrials = []trial{
 		},
 	},
 	{name: "quarantine by unit", setup: inOrganization, steps: []trialStep{{MoveAccount, theAccount, map[string]string{"unit": quarantineUnit}}}},
+	{
+		name: "root", setup: rooted, differs: func(key string) bool { return strings.HasPrefix(key, "iam/global/root") }, // declared irreversible
+		steps: []trialStep{{DeleteRootCredentials, theAccount, nil}},
+	},
 	{
 		name: "trail", setup: darkened,
 		steps: []trialStep{{StartLogging, casefile.Target{Kind: casefile.Trail, ID: auditTrail, Account: "111122223333", Region: simWorld}, nil}},

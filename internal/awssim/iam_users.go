@@ -176,6 +176,9 @@ func (w *World) addUser(u User) *User {
 }
 
 func readUser(r *Request, name *string) (*User, error) {
+	if name == nil && isRoot(r.Actor) {
+		return r.Account.IAM.rootAsUser(), nil
+	}
 	u, ok := look(r, r.Account.IAM.Users, aws.ToString(name))
 	if !ok {
 		return nil, noSuchEntity("The user with name %s cannot be found.", aws.ToString(name))

@@ -14,11 +14,12 @@ import (
 // is in none. Policies and units are the organisation's own; Accounts says
 // where each account stands.
 type OrganizationState struct {
-	ID         string
-	Management string // id of the management account
-	Delegated  string // id of an account that may manage policies too, or ""
-	Root       string // r-…
-	NoPolicies bool   // service control policies are not enabled in the root
+	ID          string
+	Management  string // id of the management account
+	Delegated   string // id of an account that may manage policies too, or ""
+	Root        string // r-…
+	CentralRoot bool   // members' root users are managed from the management account
+	NoPolicies  bool   // service control policies are not enabled in the root
 
 	Units    map[string]*OrgUnit       `dump:"organizations/unit"`
 	Accounts map[string]*OrgAccount    `dump:"organizations/account"`

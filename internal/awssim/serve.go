@@ -79,7 +79,7 @@ var handlerTable = sync.OnceValue(func() map[reflect.Type]*handler {
 	table := map[reflect.Type]*handler{}
 	for _, list := range [][]handler{
 		stsHandlers(), ec2Handlers(), autoscalingHandlers(), elbHandlers(), elbv2Handlers(),
-		iamHandlers(), iamUserHandlers(), iamUserCredentialHandlers(), iamGroupHandlers(), iamManagedPolicyHandlers(), iamReportHandlers(), iamProviderHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(),
+		iamHandlers(), iamUserHandlers(), iamUserCredentialHandlers(), iamGroupHandlers(), iamManagedPolicyHandlers(), iamReportHandlers(), rootHandlers(), iamProviderHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(),
 		guarddutyHandlers(), cloudtrailHandlers(), ecsHandlers(), lambdaHandlers(),
 		organizationsHandlers(), accountHandlers(), identityCenterHandlers(), directoryHandlers(),
 	} {
@@ -99,6 +99,7 @@ func handlerFor(in any) (*handler, bool) {
 func (w *World) handle(call Call, h *handler) (requestID string, result any, err error) {
 	w.mu.Lock()
 	w.requests++
+	call.Actor = w.asRoot(call)
 	requestID = fmt.Sprintf("5ca1ab1e-0000-4000-8000-%012x", w.requests)
 	call.N = len(w.calls) + 1
 	w.calls = append(w.calls, call)

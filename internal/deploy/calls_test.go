@@ -21,7 +21,7 @@ var choices = map[string][]playbook.Options{
 	},
 	casefile.PlaybookCredentials: {{}, {SessionsOnly: true}},
 	casefile.PlaybookRole:        {{}},
-	casefile.PlaybookAccount:     {{}},
+	casefile.PlaybookAccount:     {{}, {DeleteRoot: true}},
 }
 
 // bookOf gives the playbook that a scenario is for: its name begins with it.
@@ -45,6 +45,9 @@ func TestCallsAgainstPolicy(t *testing.T) {
 		contained[book.Name], all[book.Name] = bySide{}, bySide{}
 	}
 	for _, scenario := range drill.All() {
+		if scenario.Name == "account-large" {
+			continue // the calls of account-takeover, a thousand times
+		}
 		book := bookOf(t, scenario)
 		for i, o := range choices[book.Name] {
 			synctest.Test(t, func(t *testing.T) {

@@ -52,6 +52,7 @@ const (
 	classicLBs   = "elasticloadbalancing:*:{account}:loadbalancer/*"
 	roles        = "iam::{account}:role/*"
 	users        = "iam::{account}:user/*"
+	rootUser     = "iam::{account}:root"
 	keys         = "kms:*:{account}:key/*"
 	sessions     = "ssm:*:{account}:session/*"
 	trails       = "cloudtrail:*:{account}:trail/*"
@@ -72,7 +73,10 @@ var (
 	// The partition is filled in: aws:PolicyARN of AWS's own policies has it
 	// (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html).
 	denyAllAlone = conditions{"ArnEquals": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll"}}}
-	hasCase      = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
+	rootTasks    = conditions{"ArnEquals": {"sts:TaskPolicyArn": {
+		"arn:{partition}:iam::aws:policy/root-task/IAMAuditRootUserCredentials", "arn:{partition}:iam::aws:policy/root-task/IAMDeleteRootUserCredentials",
+	}}}
+	hasCase = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
 )
 
 // onResources says which resources each changing operation touches
@@ -128,7 +132,9 @@ var onResources = map[string][]grant{
 	"organizations:DeletePolicy": {{resources: []string{orgPolicies}, only: hasCase}},
 	"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgAccounts}}},
 	"organizations:MoveAccount":  {{resources: []string{orgAccounts, orgUnits, orgRoots}}},
-	"ssm:TerminateSession":       {{resources: []string{sessions}}},
+	// The session is opened for one account and one task (docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
+	"sts:AssumeRoot":       {{resources: []string{rootUser}, only: rootTasks}},
+	"ssm:TerminateSession": {{resources: []string{sessions}}},
 }
 
 // grants is what a changing operation needs.

@@ -140,14 +140,27 @@ func (b *builder) release(p playbook.Playbook) error {
 	return b.part("Release", ops)
 }
 
-// read grants looking, which is not narrowed by resource: most of what reads lists, and lists take no resource.
+// read grants looking, which is not narrowed by resource: most of what reads lists, and lists take no resource. What
+// opens a session is held to what it is opened for, though it only looks with it.
 func (b *builder) read(sid string, ops action.Ops) error {
-	names, err := iamActions(ops)
-	if err != nil || len(names) == 0 {
+	var bounded action.Ops
+	for _, o := range ops {
+		own, err := ownAction(o)
+		if err != nil {
+			return err
+		}
+		if _, narrow := onResources[own]; narrow {
+			bounded = append(bounded, o)
+		}
+	}
+	names, err := iamActions(slices.DeleteFunc(slices.Clone(ops), bounded.Has))
+	if err != nil {
 		return err
 	}
-	b.statements = append(b.statements, Statement{Sid: sid, Effect: "Allow", Action: names, Resource: []string{"*"}})
-	return nil
+	if len(names) > 0 {
+		b.statements = append(b.statements, Statement{Sid: sid, Effect: "Allow", Action: names, Resource: []string{"*"}})
+	}
+	return b.part(strings.TrimPrefix(sid, "Cordon"), bounded)
 }
 
 // part makes the statements of one part: the actions that share resources and conditions stand together.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -39,6 +40,8 @@ var byManagement = map[string]string{
 var alone = map[action.Op]Side{
 	// docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html
 	action.Call((*sts.Client).AssumeRoot): Management,
+	// docs.aws.amazon.com/IAM/latest/APIReference/API_ListOrganizationsFeatures.html
+	action.Call((*iam.Client).ListOrganizationsFeatures): Management,
 	// Any account of the organisation is told which that is
 	// (docs.aws.amazon.com/organizations/latest/APIReference/API_DescribeOrganization.html).
 	action.Call((*organizations.Client).DescribeOrganization): Member,
@@ -64,10 +67,19 @@ func onSide(p playbook.Playbook, s Side) playbook.Playbook {
 	p.Reads = s.of(p.Reads)
 	p.Actions = slices.Clone(p.Actions)
 	for i, a := range p.Actions {
+		if a.AsRoot {
+			a.Reads, a.Writes = ownCalls(a.Reads), ownCalls(a.Writes)
+		}
 		a.Reads, a.Writes, a.UndoReads, a.UndoWrites = s.of(a.Reads), s.of(a.Writes), s.of(a.UndoReads), s.of(a.UndoWrites)
 		p.Actions[i] = a
 	}
 	return p
+}
+
+// ownCalls leaves out what the root user's session calls: nobody's policy grants it, and granted to the responder it
+// would be the right to delete users' keys.
+func ownCalls(ops action.Ops) action.Ops {
+	return slices.DeleteFunc(slices.Clone(ops), func(o action.Op) bool { return o.Service == "iam" })
 }
 
 // HasSide tells whether a playbook makes any call on that side.

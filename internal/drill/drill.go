@@ -72,6 +72,7 @@ func All() []Scenario {
 		standalone,
 		fullSlots,
 		large,
+		rootUsed,
 
 		roleChain,
 	}

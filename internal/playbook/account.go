@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,9 +21,9 @@ var Account = Playbook{
 	Kinds:   []casefile.Kind{casefile.AWSAccount, casefile.AccessKey},
 	Reads:   accountReads,
 	Actions: []action.Action{
-		action.RecordAccount, action.RecordOrganization,
+		action.RecordAccount, action.RecordOrganization, action.RecordRoot,
 		action.QuarantineOrgPolicy, action.QuarantineAccount, action.MoveAccount,
-		action.DenyUser, action.DisableKeys, action.StartLogging, action.EnableDetector,
+		action.DenyUser, action.DisableKeys, action.StartLogging, action.EnableDetector, action.DeleteRootCredentials,
 	},
 	Resolve: resolveAccount,
 	Draft:   draftAccount,
@@ -52,13 +53,18 @@ func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (D
 	p.warn(p.doubts...)
 	p.record()
 	p.fromOutside(ctx)
+	p.rootUser()
 	if p.inside {
 		p.users()
 		p.watchers()
+		p.outsiders()
 	} else {
 		p.warn(fmt.Sprintf("these are credentials of account %s: what is inside account %s can be neither seen nor changed with them; name a role in it with --role-arn", c.Account, p.id))
 	}
 	p.tell()
+	slices.SortStableFunc(p.draft.Steps, func(a, b Step) int {
+		return cmp.Compare(slices.Index(casefile.Phases, a.Action.Phase), slices.Index(casefile.Phases, b.Action.Phase))
+	})
 	return p.draft, nil
 }
 

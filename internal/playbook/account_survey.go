@@ -24,6 +24,7 @@ import (
 var accountReads = action.Ops{
 	action.Call((*organizations.Client).DescribeOrganization), action.Call((*organizations.Client).ListPoliciesForTarget),
 	action.Call((*organizations.Client).ListRoots), action.Call((*iam.Client).GetRole),
+	action.Call((*iam.Client).ListOrganizationsFeatures),
 	action.Call((*iam.Client).GetAccountAuthorizationDetails), action.Call((*iam.Client).GetAccountSummary),
 	action.Call((*ec2.Client).DescribeRegions),
 	action.Call((*cloudtrail.Client).DescribeTrails), action.Call((*cloudtrail.Client).GetTrailStatus),
@@ -39,6 +40,7 @@ type accountSurvey struct {
 	outside      *action.AWS
 	policies     map[string]string // service control policies on the account, by id
 	policiesOff  bool
+	centralRoot  bool // the organisation manages its members' root users
 
 	people    []person
 	roles     []iamtypes.RoleDetail
@@ -101,6 +103,7 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 	if s.outside, err = c.Outside(s.id); err != nil {
 		return
 	}
+	s.lookAtFeatures(ctx)
 	if s.policies, err = action.ControlPoliciesOn(ctx, s.outside, s.id); err != nil {
 		s.doubt("which service control policies are on the account", err)
 	}
@@ -114,6 +117,17 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 			return p.Type == orgtypes.PolicyTypeServiceControlPolicy && p.Status == orgtypes.PolicyTypeStatusEnabled
 		})
 	})
+}
+
+// lookAtFeatures asks whether the organisation manages root users
+// (docs.aws.amazon.com/IAM/latest/APIReference/API_ListOrganizationsFeatures.html).
+func (s *accountSurvey) lookAtFeatures(ctx context.Context) {
+	out, err := s.outside.IAM.ListOrganizationsFeatures(ctx, &iam.ListOrganizationsFeaturesInput{})
+	if err != nil {
+		s.doubt("whether the organisation manages its members' root users", err)
+		return
+	}
+	s.centralRoot = slices.Contains(out.EnabledFeatures, iamtypes.FeatureTypeRootCredentialsManagement)
 }
 
 func (s *accountSurvey) lookAtPeople(ctx context.Context, c *action.AWS) {
