@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,10 @@ import (
 	"cordon/internal/playbook"
 )
 
-var users = flag.Int("users", 1000, "how many users BenchmarkAccountWide contains")
+var (
+	users   = flag.Int("users", 1000, "how many users BenchmarkAccountWide contains")
+	resumed = flag.Int("resumed", 150, "how many users TestResumeOfMany is killed over")
+)
 
 // What AWS is taken to allow, and what a call takes.
 const (
@@ -160,6 +164,86 @@ func TestAccountWide(t *testing.T) {
 		t.Logf("release: %s: %.3f", took, ratio)
 		if ratio > most {
 			t.Errorf("the release took %s, %.3f of the bound", took, ratio)
+		}
+	})
+}
+
+// counting is a store that counts what is read.
+type counting struct {
+	casefile.Store
+	reads atomic.Int64
+}
+
+func (c *counting) Read(ctx context.Context, name string) ([]byte, error) {
+	c.reads.Add(1)
+	return c.Store.Read(ctx, name)
+}
+
+// wallClock tells the real time that has passed, inside a bubble too, where time.Now is virtual.
+func wallClock(t *testing.T) func() time.Duration {
+	var passed atomic.Int64
+	began, stop := time.Now(), make(chan struct{})
+	t.Cleanup(func() { close(stop) })
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				passed.Store(int64(time.Since(began)))
+			}
+		}
+	}()
+	return func() time.Duration { return time.Duration(passed.Load()) }
+}
+
+// TestResumeOfMany kills a run over many users near its end and resumes it: what is done already costs neither a read
+// of the case nor a call. By hand: -resumed 1500 -v shows what 3,000 steps take.
+func TestResumeOfMany(t *testing.T) {
+	var e *estate
+	left, wall := 0, wallClock(t)
+	synctest.Test(t, func(t *testing.T) {
+		var store casefile.Store = casefile.NewMem()
+		if *resumed > 500 {
+			store = casefile.NewDir(filepath.Join(t.TempDir(), "case"))
+		}
+		e = newEstate(t, *resumed, store)
+		time.Sleep(time.Minute)
+		ctx, kill := context.WithCancel(t.Context())
+		e.world.SetHook(func(c awssim.Call) awssim.Fault {
+			if c.Write {
+				if left++; left == e.changes()*9/10 {
+					kill()
+				}
+			}
+			return awssim.Fault{}
+		})
+		if err := e.engine(1).Apply(ctx, e.plan, "flag"); err == nil {
+			t.Fatal("it was not killed")
+		}
+		e.world.SetHook(nil)
+		time.Sleep(time.Minute) // and whoever resumes has logged in
+		began := wall()
+		counted := &counting{Store: e.store}
+		e.store = counted
+		r := e.engine(2)
+		opened, entries, calls := wall()-began, r.Case.Head().Seq, len(e.world.Calls())
+		counted.reads.Store(0)
+		took := timed(func() {
+			if err := r.Resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+		e.contained()
+		calls = len(e.world.Calls()) - calls
+		t.Logf("%d steps, %d entries: opened in %s; resumed by %d reads of the case and %d calls, in %s beside the calls, which took %s",
+			2*e.users, entries, opened, counted.reads.Load(), calls, wall()-began-opened, took)
+		open := e.changes()/10 + 2*atOnce // what was not sent, and what nobody knows of
+		if most := 6 * open; calls > most {
+			t.Errorf("%d calls for some %d changes that were open", calls, open)
+		}
+		if most := 20 + 10*open; int(counted.reads.Load()) > most {
+			t.Errorf("the case was read %d times for some %d changes that were open", counted.reads.Load(), open)
 		}
 	})
 }
