@@ -134,11 +134,31 @@ func (l *limits) once(ctx context.Context, in middleware.FinalizeInput, next mid
 		return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 	}
 	out, md, err := next.HandleFinalize(ctx, in)
-	if err != nil && writes && !Throttled(err) {
+	switch {
+	case err == nil:
+	case clockWrong(err, md):
+		err = &signAgain{err}
+	case writes && !Throttled(err):
 		err = &unknownOutcome{err}
 	}
 	return out, md, err
 }
+
+// clockWrong tells a refusal because of the responder's clock: nothing was done. For most such codes the SDK itself
+// signs anew with AWS's time, where the clock is more than 4 minutes off. These two, which EC2 and others answer, are on
+// the list of its sister alone (CLOCK_SKEW_ERROR_CODES, github.com/aws/aws-sdk-js-v3,
+// packages/service-error-classification/src/constants.ts).
+func clockWrong(err error, md middleware.Metadata) bool {
+	code := Code(err)
+	off, known := awsmiddleware.GetAttemptSkew(md)
+	return known && off.Abs() > 4*time.Minute && (code == "RequestExpired" || code == "RequestInTheFuture")
+}
+
+// signAgain tells the SDK's retryer to repeat, which it does with the time that AWS's answer named.
+type signAgain struct{ error }
+
+func (e *signAgain) Unwrap() error        { return e.error }
+func (e *signAgain) RetryableError() bool { return true }
 
 // unknownOutcome tells the SDK's retryer not to repeat.
 type unknownOutcome struct{ error }
