@@ -170,6 +170,7 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	if r.flags.plan.opts.QuarantineOU == "" {
 		r.flags.plan.opts.QuarantineOU = r.drill.QuarantineOU
 	}
+	r.flags.plan.opts.DirectoryUsers = append(r.flags.plan.opts.DirectoryUsers, r.drill.DirectoryUsers...)
 	m, err := r.plan(ctx, file, r.flags.plan)
 	if err != nil {
 		return nil, err

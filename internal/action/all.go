@@ -16,6 +16,7 @@ var All = []Action{
 	RecordRole,
 
 	// the identity behind a role
+	RecordSSOUser, DenySSOPolicy, DenySSOUser, RemoveAssignments, LeaveGroups, DisableSSOUser, DisableDirectoryUser,
 
 	// account
 	RecordAccount, RecordOrganization, QuarantineOrgPolicy, QuarantineAccount, MoveAccount, StartLogging, EnableDetector,

@@ -78,6 +78,8 @@ func (w *World) policeCall(call Call) {
 		w.note("%s called %s.%s: snapshots are evidence", call.Actor, call.Service, call.Operation)
 	case call.Service == "ssm" && call.Operation == "TerminateSession":
 		// Ending the intruder's session takes nothing away that could come back.
+	case call.Operation == "DeleteAccountAssignment", call.Operation == "DeleteGroupMembership":
+		// What somebody is given and taken is no thing: release gives it again, the same.
 	case isRoot(call.Actor):
 		// The root user's credentials cannot be made inactive by anybody else, only deleted: a step that says so, and
 		// that is approved by number.

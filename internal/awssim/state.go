@@ -15,6 +15,7 @@ type Account struct {
 
 	IAM IAMState
 	Org OrganizationState
+	SSO IdentityCenterState
 	S3  S3State
 
 	Contacts map[string]*Contact `dump:"account/contact"` // by kind: BILLING, OPERATIONS, SECURITY
@@ -56,12 +57,14 @@ type Region struct {
 	KMS         KMSState
 	SSM         SSMState
 	GuardDuty   GuardDutyState
+
+	Directory map[string]*DirectoryUser `dump:"ds/user"` // by directory and name
 }
 
 func newAccount(id, partition string) *Account {
 	return &Account{
 		ID: id, Partition: partition, Regions: map[string]*Region{},
-		IAM: newIAMState(), Org: newOrganization(), S3: newS3State(), Contacts: map[string]*Contact{},
+		IAM: newIAMState(), Org: newOrganization(), SSO: newIdentityCenter(), S3: newS3State(), Contacts: map[string]*Contact{},
 	}
 }
 
@@ -94,6 +97,7 @@ func newRegion(name, optIn string) *Region {
 		KMS:           newKMSState(),
 		SSM:           newSSMState(),
 		GuardDuty:     newGuardDutyState(),
+		Directory:     map[string]*DirectoryUser{},
 	}
 }
 

@@ -53,6 +53,14 @@ const (
 	roles        = "iam::{account}:role/*"
 	users        = "iam::{account}:user/*"
 	rootUser     = "iam::{account}:root"
+	ssoInstances = "sso:::instance/*"
+	ssoSets      = "sso:::permissionSet/*/*"
+	ssoAccounts  = "sso:::account/*"
+	storeItself  = "identitystore::{account}:identitystore/*"
+	storeUsers   = "identitystore:::user/*"
+	storeGroups  = "identitystore:::group/*"
+	storeMembers = "identitystore:::membership/*"
+	directories  = "ds:*:{account}:directory/*"
 	keys         = "kms:*:{account}:key/*"
 	sessions     = "ssm:*:{account}:session/*"
 	trails       = "cloudtrail:*:{account}:trail/*"
@@ -132,6 +140,15 @@ var onResources = map[string][]grant{
 	"organizations:DeletePolicy": {{resources: []string{orgPolicies}, only: hasCase}},
 	"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgAccounts}}},
 	"organizations:MoveAccount":  {{resources: []string{orgAccounts, orgUnits, orgRoots}}},
+	// docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamidentitycenter.html and list_awsidentitystore.html
+	"sso:CreateAccountAssignment":         {{resources: []string{ssoInstances, ssoSets, ssoAccounts}}},
+	"sso:DeleteAccountAssignment":         {{resources: []string{ssoInstances, ssoSets, ssoAccounts}}},
+	"identitystore:CreateGroupMembership": {{resources: []string{storeItself, storeUsers, storeGroups, storeMembers}}},
+	"identitystore:DeleteGroupMembership": {{resources: []string{storeItself, storeUsers, storeGroups, storeMembers}}},
+	"identitystore:UpdateUser":            {{resources: []string{storeItself, storeUsers}}},
+	// docs.aws.amazon.com/service-authorization/latest/reference/list_awsdirectoryservicedata.html and list_awsdirectoryservice.html
+	"ds-data:DisableUser":  {{resources: []string{directories}}},
+	"ds:ResetUserPassword": {{resources: []string{directories}}},
 	// The session is opened for one account and one task (docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
 	"sts:AssumeRoot":       {{resources: []string{rootUser}, only: rootTasks}},
 	"ssm:TerminateSession": {{resources: []string{sessions}}},

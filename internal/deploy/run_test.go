@@ -53,7 +53,7 @@ func drilled(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64,
 		Format: 1, Kind: casefile.PlanContain, Case: "case-1", Simulated: true, Account: conn.Account, Region: r.Region,
 		Partition: conn.Partition, Subject: in.Subject, Finding: &incident, FindingRaw: string(r.Finding),
 	}
-	o.QuarantineOU = r.QuarantineOU
+	o.QuarantineOU, o.DirectoryUsers = r.QuarantineOU, r.DirectoryUsers
 	r.plan, err = engine.Plan(ctx, conn, base, book, in, o)
 	r.must("plan", err)
 	r.openCase(conn)

@@ -38,6 +38,9 @@ type Drill struct {
 	// QuarantineOU is the organisational unit that the organisation has ready,
 	// "" where the answer does without.
 	QuarantineOU string
+	// DirectoryUsers are the users of a directory who are behind the incident,
+	// DIRECTORY/NAME, as the people who run the directory say.
+	DirectoryUsers []string
 }
 
 // Scenario is an incident that can be built.
@@ -73,6 +76,8 @@ func All() []Scenario {
 		fullSlots,
 		large,
 		rootUsed,
+		ssoRole,
+		directoryRole,
 
 		roleChain,
 	}

@@ -22,13 +22,15 @@ var Role = Playbook{
 	Actions: []action.Action{
 		action.RecordRole,
 		action.RevokeRoleSessions,
+		action.RecordSSOUser, action.DenySSOPolicy, action.DenySSOUser, action.RemoveAssignments, action.LeaveGroups, action.DisableSSOUser,
+		action.DisableDirectoryUser,
 	},
 	Resolve: resolveRole,
 	Draft:   draftRole,
 }
 
 // roleReads is what the draft looks at.
-var roleReads = action.Ops{action.Call((*iam.Client).GetRole)}
+var roleReads = action.Ops{action.Call((*iam.Client).GetRole)}.Plus(identityReads)
 
 // The keys by which the steps name each other.
 const (
