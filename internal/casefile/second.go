@@ -2,6 +2,7 @@ package casefile
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func readCountersignature(data []byte) (Countersignature, error) {
 	if c.For != "plan" || !isHash(c.Plan) {
 		return c, errors.New("it is about no plan")
 	}
-	verifier, err := note.NewVerifier(c.Key)
+	verifier, err := parseVerifierKey(c.Key)
 	if err != nil {
 		return c, fmt.Errorf("its key: %w", err)
 	}
@@ -88,10 +89,27 @@ func readCountersignature(data []byte) (Countersignature, error) {
 	return c, nil
 }
 
-// SameKey tells whether two verifier keys are one key: what stands before it is a name that anybody can choose.
-func SameKey(a, b string) bool { return publicPart(a) == publicPart(b) }
+// SameKey tells whether two verifier keys are one key: what stands before the key is a name that anybody can choose. What
+// is no verifier key is like no other.
+func SameKey(a, b string) bool {
+	x, y := publicPart(a), publicPart(b)
+	return x != nil && bytes.Equal(x, y)
+}
 
-func publicPart(verifier string) string { return verifier[strings.LastIndex(verifier, "+")+1:] }
+// publicPart is the key itself. It is decoded rather than compared as text: its base64 may hold the + that also stands
+// between a verifier key's parts.
+func publicPart(verifier string) []byte {
+	v, err := parseVerifierKey(verifier)
+	if err != nil {
+		return nil
+	}
+	_, encoded, _ := strings.Cut(strings.TrimPrefix(verifier, v.Name()+"+"), "+")
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil
+	}
+	return raw
+}
 
 // NeedsSecond says why a plan needs a second person's signature, "" where it does not: it concerns an account as a
 // whole.
@@ -121,6 +139,8 @@ func CheckSecond(p Plan, hash string, second []byte, first string) (Countersigna
 	case c.Kind != p.Kind, c.Case != p.Case, c.Account != p.Account:
 		return c, fmt.Errorf("the countersignature is of a %s plan of case %s in account %s, and this is a %s plan of case %s in account %s",
 			c.Kind, c.Case, c.Account, p.Kind, p.Case, p.Account)
+	case publicPart(first) == nil:
+		return c, errors.New("the first signature's key cannot be read")
 	case SameKey(c.Key, first):
 		return c, errors.New("both signatures are by one key: a second person signs with a key of their own")
 	}

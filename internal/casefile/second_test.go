@@ -1,7 +1,9 @@
 package casefile
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"strings"
 	"testing"
 	"time"
@@ -43,18 +45,72 @@ func TestCountersignatureIsForOnePlanAlone(t *testing.T) {
 		data  []byte
 		first string
 	}{
-		"another plan":    {p, HashBytes([]byte("other")), good, first.VerifierKey()},
-		"a release":       {other(func(q *Plan) { q.Kind = PlanRelease }), hash, good, first.VerifierKey()},
-		"another case":    {other(func(q *Plan) { q.Case = "case-2" }), hash, good, first.VerifierKey()},
-		"another account": {other(func(q *Plan) { q.Account = "444455556666" }), hash, good, first.VerifierKey()},
-		"the same key":    {p, hash, good, second.VerifierKey()},
-		"the same key under another name": {p, hash, good,
-			"mallory+00000000+" + publicPart(second.VerifierKey())},
-		"nothing": {p, hash, nil, first.VerifierKey()},
+		"another plan":                    {p, HashBytes([]byte("other")), good, first.VerifierKey()},
+		"a release":                       {other(func(q *Plan) { q.Kind = PlanRelease }), hash, good, first.VerifierKey()},
+		"another case":                    {other(func(q *Plan) { q.Case = "case-2" }), hash, good, first.VerifierKey()},
+		"another account":                 {other(func(q *Plan) { q.Account = "444455556666" }), hash, good, first.VerifierKey()},
+		"the same key":                    {p, hash, good, second.VerifierKey()},
+		"the same key under another name": {p, hash, good, renamed(t, second, "mallory")},
+		"no key as the first":             {p, hash, good, "mallory+00000000+AAAA"},
+		"nothing":                         {p, hash, nil, first.VerifierKey()},
 	} {
 		if _, err := CheckSecond(try.plan, try.hash, try.data, try.first); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// renamed is a signer's key under another name.
+func renamed(t testing.TB, s *Signer, name string) string {
+	t.Helper()
+	key, err := note.NewEd25519VerifierKey(name, publicPart(s.VerifierKey())[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// TestKeysAreComparedWhole: a verifier key's base64 can hold a + as the text between its parts does, and whoever wants
+// to pass for an approver needs only to meet what stands after it.
+func TestKeysAreComparedWhole(t *testing.T) {
+	public := func(last ...byte) string {
+		raw := bytes.Repeat([]byte{7}, ed25519.PublicKeySize)
+		copy(raw[ed25519.PublicKeySize-len(last):], last)
+		key, err := note.NewEd25519VerifierKey("cordon", raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	approver, mallory := public(1, 2, 0xf8, 1, 1), public(3, 4, 0xf8, 1, 1)
+	if end := approver[strings.LastIndex(approver, "+"):]; len(end) > 10 || !strings.HasSuffix(mallory, end) {
+		t.Fatalf("%s and %s do not end alike after a +", approver, mallory)
+	}
+	if SameKey(approver, mallory) {
+		t.Errorf("%s passes for %s", mallory, approver)
+	}
+	if !SameKey(approver, approver) || SameKey("", "") || SameKey("x", "x") {
+		t.Error("a key is itself, and what is no key is none")
+	}
+}
+
+// TestOneSpellingOfAKey: base64 is read with line ends in it, so one key has many texts, of which one is taken.
+func TestOneSpellingOfAKey(t *testing.T) {
+	s := testSigner(t, 1)
+	p, hash := accountPlan(), HashBytes([]byte("plan"))
+	key := s.VerifierKey()
+	text, err := marshalJSON(Countersignature{
+		For: "plan", Plan: hash, Kind: p.Kind, Case: p.Case, Account: p.Account, Time: time.Unix(1e9, 0).UTC(), Key: key[:len(key)-4] + "\n" + key[len(key)-4:],
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := note.Sign(&note.Note{Text: string(text) + "\n"}, s.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := CheckSecond(p, hash, data, key); err == nil {
+		t.Error("one person signed twice, with one key in two spellings")
 	}
 }
 
