@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"context"
 	"sync"
+
+	"cordon/internal/casefile"
 )
 
 // atOnce is how many steps are at work at once. A plan for an account has thousands; AWS takes a few changes a
@@ -92,4 +94,32 @@ func (q *queue) Pop() any {
 	(*q)[last] = nil
 	*q, w.at = (*q)[:last], -1
 	return w
+}
+
+// place waits for a place among those at work; false where the run ends first.
+func (r *run) place(ctx context.Context, places *gate, s casefile.Step) bool {
+	first := r.queue(s.N)
+	if places.enter(ctx, s.N) != nil {
+		return false
+	}
+	if first {
+		r.notify(s, casefile.Waiting, "")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first {
+		r.queued[s.N], r.placed[s.N] = false, r.now()
+	}
+	return true
+}
+
+// queue notes that a step waits for its first place, and tells whether it does.
+func (r *run) queue(n int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, before := r.placed[n]; before {
+		return false
+	}
+	r.queued[n] = true
+	return true
 }

@@ -53,34 +53,6 @@ func (r *run) change(ctx context.Context, s casefile.Step, a action.Action) (cas
 	}
 }
 
-// place waits for a place among those at work; false where the run ends first.
-func (r *run) place(ctx context.Context, places *gate, s casefile.Step) bool {
-	first := r.queue(s.N)
-	if places.enter(ctx, s.N) != nil {
-		return false
-	}
-	if first {
-		r.notify(s, casefile.Waiting, "")
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if first {
-		r.queued[s.N], r.placed[s.N] = false, r.now()
-	}
-	return true
-}
-
-// queue notes that a step waits for its first place, and tells whether it does.
-func (r *run) queue(n int) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, before := r.placed[n]; before {
-		return false
-	}
-	r.queued[n] = true
-	return true
-}
-
 // leaveTo lets another responder finish a step: until its outcome is in the journal, or it has been silent for
 // too long and this run takes the step over.
 func (r *run) leaveTo(ctx context.Context, s casefile.Step) (done bool, err error) {
@@ -262,23 +234,6 @@ func (c *attempt) reconsider(seen casefile.StepLog) func([]casefile.Entry) error
 func (c *attempt) current() bool {
 	last, err := c.Case.Approved()
 	return err == nil && last.Plan == c.hash && last.Run == c.n
-}
-
-// stopwatch measures what counts against a step's limits: waiting for a turn within the API's rates does not, or a
-// long plan would give up on what is merely behind in the queue.
-type stopwatch struct {
-	e      *Engine
-	rec    *action.Recorder
-	began  time.Time
-	waited time.Duration // by then
-}
-
-func (e *Engine) stopwatch(rec *action.Recorder) stopwatch {
-	return stopwatch{e, rec, e.now(), rec.Waited()}
-}
-
-func (s stopwatch) spent() time.Duration {
-	return s.e.now().Sub(s.began) - (s.rec.Waited() - s.waited)
 }
 
 // bringAbout applies until the account shows the effect. An error of Apply proves nothing: what counts is what
