@@ -45,6 +45,8 @@ type Engine struct {
 	Irreversible []int           // steps that may not be undone and are approved all the same
 	Actions      []action.Action // what plans may ask for; default action.All
 
+	places int // how many steps are at work at once; default atOnce
+
 	mu      sync.Mutex
 	writer  *casefile.Writer
 	drawing sync.Mutex

@@ -21,6 +21,14 @@ type gate struct {
 
 func newGate(places int) *gate { return &gate{free: places} }
 
+// gate is a new one with the places that this engine has.
+func (e *Engine) gate() *gate {
+	if e.places > 0 {
+		return newGate(e.places)
+	}
+	return newGate(atOnce)
+}
+
 // enter waits for a place, which leave gives back. It fails only where the context ends first.
 func (g *gate) enter(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {

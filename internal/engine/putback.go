@@ -28,7 +28,7 @@ func (e *Engine) putBack(ctx context.Context, hash string, plan casefile.Plan) e
 	}
 	var results []*undoing
 	for _, steps := range byPlan(plan.Steps) {
-		u := &unwinding{Engine: e, hash: hash, places: newGate(atOnce), changes: map[int]*undoing{}}
+		u := &unwinding{Engine: e, hash: hash, places: e.gate(), changes: map[int]*undoing{}}
 		for _, s := range steps {
 			n, err := strconv.Atoi(s.Params["step"])
 			if err != nil {

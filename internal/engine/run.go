@@ -50,7 +50,7 @@ func (e *Engine) carryOn(ctx context.Context, hash string, plan casefile.Plan, p
 	defer stop()
 	r := &run{
 		Engine: e, hash: hash, plan: plan, n: p.Run, began: p.ApprovedAt, first: first, stop: stop,
-		changes: newGate(atOnce), evidence: newGate(atOnce), queued: map[int]bool{}, placed: map[int]time.Time{},
+		changes: e.gate(), evidence: e.gate(), queued: map[int]bool{}, placed: map[int]time.Time{},
 		ended: map[int]chan struct{}{}, outcome: map[int]casefile.StepState{}, after: map[int]json.RawMessage{}, cut: make(chan struct{}),
 	}
 	if r.began.IsZero() {

@@ -99,6 +99,7 @@ func (s *simulation) responder(signer *casefile.Signer, plan []byte) {
 			killAt = 1 + s.rng.IntN(60)
 		}
 		e, p, ctx := s.r.process(signer, killAt)
+		e.places = s.rng.IntN(4) // 0: as many as usual
 		s.mu.Unlock()
 		p.delay, p.fault = s.delay, s.faulty
 		err := e.Apply(ctx, plan, "flag")
