@@ -43,3 +43,21 @@ func TestQuarantineHolds(t *testing.T) {
 		}
 	})
 }
+
+// TestSSODenyHolds: the sessions of one user of Identity Center are stopped, whichever role they are of, and nobody
+// else's.
+func TestSSODenyHolds(t *testing.T) {
+	const mallory, carol = "93670c8e-00f1-70e2-1d1e-0f2b6d3b2f11", "93670c8e-00f1-70e2-1d1e-0f2b6d3b2f12"
+	const key = "identitystore:UserId"
+	judgeIn(t, func(b *bench) {
+		on := policies{controls: []string{action.DenySSOUserPolicy(mallory)}}
+		for _, role := range []string{"aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Admin_0123456789abcdef", "aws-reserved/sso.amazonaws.com/AWSReservedSSO_Read_0123456789abcdef"} {
+			b.all("the user", b.session(role, roleID, "mallory@example.org", cutoff).with(key, mallory), on, false)
+			b.all("another user", b.session(role, roleID, "carol@example.org", cutoff).with(key, carol), on, true)
+			b.all("another who goes by the user's name", b.session(role, roleID, "mallory@example.org", cutoff).with(key, carol), on, true)
+		}
+		b.all("nobody of Identity Center", b.session(webRole, roleID, suspect, cutoff), on, true)
+		b.all("nobody of Identity Center", b.user(alice, aliceID), on, true)
+		b.all("nobody of Identity Center", b.root(), on, true)
+	})
+}

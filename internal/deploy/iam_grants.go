@@ -56,7 +56,7 @@ const (
 	ssoInstances = "sso:::instance/*"
 	ssoSets      = "sso:::permissionSet/*/*"
 	ssoAccounts  = "sso:::account/*"
-	storeItself  = "identitystore::{account}:identitystore/*"
+	storeItself  = "identitystore::*:identitystore/*" // the account is that of Identity Center
 	storeUsers   = "identitystore:::user/*"
 	storeGroups  = "identitystore:::group/*"
 	storeMembers = "identitystore:::membership/*"
@@ -81,11 +81,14 @@ var (
 	// The partition is filled in: aws:PolicyARN of AWS's own policies has it
 	// (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html).
 	denyAllAlone = conditions{"ArnEquals": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll"}}}
-	rootTasks    = conditions{"ArnEquals": {"sts:TaskPolicyArn": {
-		"arn:{partition}:iam::aws:policy/root-task/IAMAuditRootUserCredentials", "arn:{partition}:iam::aws:policy/root-task/IAMDeleteRootUserCredentials",
-	}}}
-	hasCase = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
+	hasCase      = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
 )
+
+// taskOf holds a session of the root user to one task
+// (docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html, sts:TaskPolicyArn).
+func taskOf(name string) conditions {
+	return conditions{"ArnEquals": {"sts:TaskPolicyArn": {"arn:{partition}:iam::aws:policy/root-task/" + name}}}
+}
 
 // onResources says which resources each changing operation touches
 // (docs.aws.amazon.com/service-authorization/latest/reference/, the tables of ec2, autoscaling,
@@ -140,27 +143,43 @@ var onResources = map[string][]grant{
 	"organizations:DeletePolicy": {{resources: []string{orgPolicies}, only: hasCase}},
 	"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgAccounts}}},
 	"organizations:MoveAccount":  {{resources: []string{orgAccounts, orgUnits, orgRoots}}},
-	// docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamidentitycenter.html and list_awsidentitystore.html
+	// docs.aws.amazon.com/service-authorization/latest/reference/list_awsiamidentitycenter.html and list_awsidentitystore.html.
+	// An assignment in the management account itself needs rights in IAM besides, which no answer to a member account
+	// has a use for (docs.aws.amazon.com/singlesignon/latest/userguide/iam-auth-access-using-id-policies.html).
 	"sso:CreateAccountAssignment":         {{resources: []string{ssoInstances, ssoSets, ssoAccounts}}},
 	"sso:DeleteAccountAssignment":         {{resources: []string{ssoInstances, ssoSets, ssoAccounts}}},
-	"identitystore:CreateGroupMembership": {{resources: []string{storeItself, storeUsers, storeGroups, storeMembers}}},
+	"identitystore:CreateGroupMembership": {{resources: []string{storeItself, storeUsers, storeGroups}}},
 	"identitystore:DeleteGroupMembership": {{resources: []string{storeItself, storeUsers, storeGroups, storeMembers}}},
 	"identitystore:UpdateUser":            {{resources: []string{storeItself, storeUsers}}},
 	// docs.aws.amazon.com/service-authorization/latest/reference/list_awsdirectoryservicedata.html and list_awsdirectoryservice.html
+	"ds-data:DescribeUser": {{resources: []string{directories}}},
 	"ds-data:DisableUser":  {{resources: []string{directories}}},
 	"ds:ResetUserPassword": {{resources: []string{directories}}},
-	// The session is opened for one account and one task (docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html).
-	"sts:AssumeRoot":       {{resources: []string{rootUser}, only: rootTasks}},
+	// It looks with such a session, unless an action says more.
+	"sts:AssumeRoot":       {{resources: []string{rootUser}, only: taskOf("IAMAuditRootUserCredentials")}},
 	"ssm:TerminateSession": {{resources: []string{sessions}}},
 }
 
-// grants is what a changing operation needs.
-func grants(o action.Op, partition string) ([]grant, error) {
+// onOthers is the same for the actions whose operations touch other things than those of the rest.
+var onOthers = map[string]map[string][]grant{
+	"sso-deny-user": {
+		"organizations:AttachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgRoots}}},
+		"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgRoots}}},
+	},
+	"root-delete-credentials": {"sts:AssumeRoot": {{resources: []string{rootUser}, only: taskOf("IAMDeleteRootUserCredentials")}}},
+}
+
+// grants is what an action's changing operation needs.
+func grants(c change, partition string) ([]grant, error) {
+	o := c.op
 	own, err := ownAction(o)
 	if err != nil {
 		return nil, err
 	}
-	direct, ok := onResources[own]
+	direct, ok := onOthers[c.action][own]
+	if !ok {
+		direct, ok = onResources[own]
+	}
 	if !ok {
 		return nil, fmt.Errorf("grant %s: which resources it touches is not known", own)
 	}
@@ -190,6 +209,8 @@ func sideGrant(name string, o action.Op, partition string) grant {
 		// Nothing in the reference tells a tag given on creation from one given later. So whoever has this policy could
 		// mark somebody's service control policy as a case's; it cannot change one.
 		return grant{action: name, resources: []string{orgPolicies}, only: tagsCase}
+	case directoryData:
+		return grant{action: name, resources: []string{directories}}
 	case passRole:
 		return grant{action: name, resources: []string{roles}, only: conditions{"StringEquals": {"iam:PassedToService": ec2Principals(partition)}}}
 	}

@@ -60,6 +60,10 @@ var besides = map[action.Op][]string{
 	{Service: "ec2", Name: "StartInstances"}: {grantKey},
 	// docs.aws.amazon.com/organizations/latest/APIReference/API_CreatePolicy.html
 	{Service: "organizations", Name: "CreatePolicy"}: {tagOrgPolicy},
+	// Each operation of Directory Service Data is authorised by this one too
+	// (docs.aws.amazon.com/service-authorization/latest/reference/list_ds-data.html, the table of operations).
+	{Service: "directoryservicedata", Name: "DescribeUser"}: {directoryData},
+	{Service: "directoryservicedata", Name: "DisableUser"}:  {directoryData},
 }
 
 // The actions that come with others.
@@ -68,7 +72,8 @@ const (
 	passRole    = "iam:PassRole"
 	grantKey    = "kms:CreateGrant"
 
-	tagOrgPolicy = "organizations:TagResource"
+	tagOrgPolicy  = "organizations:TagResource"
+	directoryData = "ds:AccessDSData"
 	// retain is needed by a PutObject that sets a retention, and by no other
 	// (docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
 	retain = "s3:PutObjectRetention"

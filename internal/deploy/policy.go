@@ -45,8 +45,8 @@ type PolicyOptions struct {
 }
 
 // Policy is the least policy for one side of a playbook, in as many documents as IAM's limit makes of it; none where
-// the playbook calls nothing on that side. What each part is for stands in the Sids. What only a release needs is in
-// documents of its own, to be attached once a release has been agreed on.
+// the playbook calls nothing on that side. What each part is for stands in the Sids. What recovers, which nothing undoes,
+// and what only a release needs are in documents of their own, to be attached once each has been agreed on.
 func Policy(p playbook.Playbook, o PolicyOptions) ([]Document, error) {
 	if o.Partition == "" {
 		o.Partition = "aws"
@@ -64,6 +64,9 @@ func Policy(p playbook.Playbook, o PolicyOptions) ([]Document, error) {
 	b := builder{o: o}
 	err := b.contain(p)
 	docs := split(b.statements)
+	b.statements = nil
+	err = errors.Join(err, b.phase(p, casefile.Recover))
+	docs = append(docs, split(b.statements)...)
 	if o.Release {
 		b.statements = nil
 		err = errors.Join(err, b.release(p))
@@ -113,11 +116,10 @@ func (b *builder) contain(p playbook.Playbook) error {
 		return err
 	}
 	for _, phase := range casefile.Phases {
-		var ops action.Ops
-		for _, a := range inPhase(p.Actions, phase) {
-			ops = ops.Plus(a.Writes)
+		if phase == casefile.Recover {
+			continue
 		}
-		if err := b.part(title(string(phase)), ops); err != nil {
+		if err := b.phase(p, phase); err != nil {
 			return err
 		}
 	}
@@ -133,11 +135,33 @@ func (b *builder) release(p playbook.Playbook) error {
 	if err := b.read("CordonReleaseRead", more); err != nil {
 		return err
 	}
-	var ops action.Ops
+	var all []change
 	for _, a := range p.Actions {
-		ops = ops.Plus(a.UndoWrites)
+		all = append(all, changes(a.Name, a.UndoWrites)...)
 	}
-	return b.part("Release", ops)
+	return b.part("Release", all)
+}
+
+// change is an operation that an action sends. Which things it touches can depend on whose it is.
+type change struct {
+	action string
+	op     action.Op
+}
+
+func changes(name string, ops action.Ops) []change {
+	var all []change
+	for _, o := range ops {
+		all = append(all, change{name, o})
+	}
+	return all
+}
+
+func (b *builder) phase(p playbook.Playbook, phase casefile.Phase) error {
+	var all []change
+	for _, a := range inPhase(p.Actions, phase) {
+		all = append(all, changes(a.Name, a.Writes)...)
+	}
+	return b.part(title(string(phase)), all)
 }
 
 // read grants looking, which is not narrowed by resource: most of what reads lists, and lists take no resource. What
@@ -160,14 +184,15 @@ func (b *builder) read(sid string, ops action.Ops) error {
 	if len(names) > 0 {
 		b.statements = append(b.statements, Statement{Sid: sid, Effect: "Allow", Action: names, Resource: []string{"*"}})
 	}
-	return b.part(strings.TrimPrefix(sid, "Cordon"), bounded)
+	return b.part(strings.TrimPrefix(sid, "Cordon"), changes("", bounded))
 }
 
 // part makes the statements of one part: the actions that share resources and conditions stand together.
-func (b *builder) part(name string, ops action.Ops) error {
+func (b *builder) part(name string, all []change) error {
+	slices.SortStableFunc(all, func(x, y change) int { return strings.Compare(x.op.String(), y.op.String()) })
 	var part []Statement
-	for _, o := range ops {
-		all, err := grants(o, b.o.Partition)
+	for _, c := range all {
+		all, err := grants(c, b.o.Partition)
 		if err != nil {
 			return err
 		}

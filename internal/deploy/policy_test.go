@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -110,28 +109,45 @@ func TestCompareFindsBoth(t *testing.T) {
 
 // TestTablesHoldNothingIdle: an entry that no action uses would be granted by nobody's decision once one does.
 func TestTablesHoldNothingIdle(t *testing.T) {
-	var changes action.Ops
+	var all action.Ops
+	byAction := map[string]action.Ops{}
 	for _, a := range action.All {
-		changes = changes.Plus(a.Writes, a.UndoWrites)
+		byAction[a.Name] = a.Writes.Plus(a.UndoWrites)
+		all = all.Plus(a.Reads, a.Writes, a.UndoWrites)
 	}
-	var used []string
-	for _, o := range changes {
+	for _, p := range playbook.All {
+		all = all.Plus(p.Reads)
+	}
+	for name := range onResources {
+		if !slices.Contains(ownActions(t, all), name) {
+			t.Errorf("no action calls %s", name)
+		}
+	}
+	for name, others := range onOthers {
+		for own := range others {
+			if !slices.Contains(ownActions(t, byAction[name]), own) {
+				t.Errorf("action %s changes nothing by %s", name, own)
+			}
+		}
+	}
+	for o := range besides {
+		if !all.Has(o) {
+			t.Errorf("%s is given more rights and no action calls it", o)
+		}
+	}
+}
+
+func ownActions(t *testing.T, ops action.Ops) []string {
+	t.Helper()
+	var names []string
+	for _, o := range ops {
 		own, err := ownAction(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		used = append(used, own)
+		names = append(names, own)
 	}
-	for name := range maps.Keys(onResources) {
-		if !slices.Contains(used, name) {
-			t.Errorf("no action changes anything by %s", name)
-		}
-	}
-	for o := range besides {
-		if !changes.Has(o) {
-			t.Errorf("%s is given more rights and no action calls it", o)
-		}
-	}
+	return names
 }
 
 func TestNames(t *testing.T) {
@@ -220,6 +236,30 @@ func TestOnlyReleaseIsApart(t *testing.T) {
 				t.Errorf("%s is among the release's documents", s.Sid)
 			}
 		}
+	}
+}
+
+// TestRecoveryIsApart: what cannot be undone stands in documents by itself, and the right to contain is in none of them.
+func TestRecoveryIsApart(t *testing.T) {
+	docs, err := Policy(playbook.Account, PolicyOptions{Side: Management, Release: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, d := range docs {
+		recovers := slices.ContainsFunc(d.Statement, func(s Statement) bool { return strings.HasPrefix(s.Sid, "CordonRecover") })
+		found = found || recovers
+		for _, s := range d.Statement {
+			if recovers != strings.HasPrefix(s.Sid, "CordonRecover") {
+				t.Errorf("%s stands beside what recovers", s.Sid)
+			}
+			if strings.Contains(text(s.Condition), "IAMDeleteRootUserCredentials") != recovers {
+				t.Errorf("%s opens root sessions that may delete", s.Sid)
+			}
+		}
+	}
+	if !found {
+		t.Error("nothing recovers")
 	}
 }
 
