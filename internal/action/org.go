@@ -46,11 +46,13 @@ func (c *AWS) Manages(ctx context.Context) (bool, error) {
 
 // QuarantinePolicy is the service control policy that stops an account: all but the responders' principals and AWS's
 // services. aws:PrincipalArn of a role's session is the role's ARN, with its path
-// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html). Leaving the organisation, closing
-// the account and turning regions on or off is denied to everybody.
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html). A root session that the management
+// account opened is left in: it carries aws:AssumedRoot and can do its one task only, and without it nobody could record
+// or empty the root user that the policy stops. Leaving the organisation, closing the account and turning regions on or
+// off is denied to everybody.
 func QuarantinePolicy(responders []string) string {
 	deny := orgStatement{Sid: "CordonQuarantine", Effect: "Deny", Action: []string{"*"}, Resource: "*", Condition: map[string]map[string]any{
-		"BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+		"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}, "Null": {"aws:AssumedRoot": "true"},
 	}}
 	if len(responders) > 0 {
 		deny.Condition["ArnNotLike"] = map[string]any{"aws:PrincipalArn": slices.Sorted(slices.Values(responders))}
@@ -116,7 +118,8 @@ func ControlPoliciesOn(ctx context.Context, c *AWS, target string) (map[string]s
 	return names, nil
 }
 
-func fitsControlPolicy(content string) error {
+// FitsControlPolicy tells whether AWS takes a service control policy of that length.
+func FitsControlPolicy(content string) error {
 	if n := utf8.RuneCountInString(content); n > ControlPolicySize {
 		return fmt.Errorf("the quarantine policy would have %d characters and AWS takes %d: spare fewer principals", n, ControlPolicySize)
 	}

@@ -92,7 +92,7 @@ func (p controlPolicy) create(ctx context.Context, c *AWS, t Target, now madePol
 		return err
 	}
 	content := p.content(t)
-	if err := fitsControlPolicy(content); err != nil {
+	if err := FitsControlPolicy(content); err != nil {
 		return err
 	}
 	mark := func(k, v string) orgtypes.Tag { return orgtypes.Tag{Key: aws.String(k), Value: aws.String(v)} }

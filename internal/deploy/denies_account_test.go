@@ -23,6 +23,7 @@ func TestQuarantineHolds(t *testing.T) {
 		b.all("quarantine", b.federation("bob", cutoff), on, false)
 		b.all("quarantine", b.session(webRole, roleID, suspect, cutoff), on, false)
 		b.all("quarantine", b.root(), on, false)
+		b.all("a root session that the management account opened", b.root().with("aws:AssumedRoot", "true"), on, true)
 		b.all("a role of the responders' name elsewhere", b.session("incident-response", "AROA0000000000000000", "ann", cutoff), on, false)
 		b.all("a role whose name begins alike", b.session("security/incident-response2", "AROA0000000000000002", "ann", cutoff), on, false)
 		b.all("a responder", response, on, true)

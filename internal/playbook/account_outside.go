@@ -48,6 +48,10 @@ func (p *accountPlan) fromOutside(ctx context.Context) {
 	if len(responders) == 0 {
 		p.warn("the quarantine leaves nobody in, not even you: name the responders' role in the account with --spare")
 	}
+	if err := action.FitsControlPolicy(action.QuarantinePolicy(responders)); err != nil {
+		p.warn(fmt.Sprintf("no quarantine policy is planned: %v; or move the account with --quarantine-ou", err))
+		return
+	}
 	p.add(Step{Key: "policy", Action: action.QuarantineOrgPolicy, Target: target, Params: map[string]string{"responders": action.List(responders)}})
 	p.add(Step{Key: "quarantine", Action: action.QuarantineAccount, Target: target, After: []string{"policy"},
 		Impact: []string{leftIn(responders), "everything that calls AWS in account " + p.id + " stops: production too; what runs without calling AWS goes on"}})

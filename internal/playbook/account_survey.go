@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -92,6 +93,10 @@ func (s *accountSurvey) say(line string) {
 
 func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 	org, err := c.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	if err != nil && action.Code(err) != "AWSOrganizationsNotInUseException" && c.Management != nil {
+		// Whoever took the account can keep the responder in it from asking, but not the management account.
+		org, err = c.Management.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	}
 	if action.Code(err) == "AWSOrganizationsNotInUseException" {
 		return
 	}
@@ -103,10 +108,14 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 	if s.outside, err = c.Outside(s.id); err != nil {
 		return
 	}
-	s.lookAtFeatures(ctx)
-	if s.policies, err = action.ControlPoliciesOn(ctx, s.outside, s.id); err != nil {
+	if s.policies, err = action.ControlPoliciesOn(ctx, s.outside, s.id); errors.Is(err, action.ErrGone) {
+		s.say("account " + s.id + " is not in the organisation that the management credentials are of: nothing is planned there")
+		s.organisation, s.outside = "", nil
+		return
+	} else if err != nil {
 		s.doubt("which service control policies are on the account", err)
 	}
+	s.lookAtFeatures(ctx)
 	roots, err := s.outside.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
 	if err != nil {
 		s.doubt("whether the organisation uses service control policies", err)
@@ -192,6 +201,7 @@ func (s *accountSurvey) lookAtRegions(ctx context.Context, c *action.AWS) {
 	all.Wait()
 	slices.Sort(s.open)
 	slices.Sort(s.closed)
+	slices.Sort(s.closed)
 	slices.Sort(s.blind)
 	slices.SortFunc(s.trails, func(a, b stoppedTrail) int { return strings.Compare(a.arn, b.arn) })
 	slices.SortFunc(s.detectors, func(a, b darkDetector) int { return strings.Compare(a.region, b.region) })
@@ -212,8 +222,8 @@ func (s *accountSurvey) lookAtTrails(ctx context.Context, c *action.AWS) {
 		case err != nil:
 			s.doubt("whether trail "+arn+" records", err)
 		case aws.ToBool(st.IsLogging):
-		case aws.ToBool(t.IsOrganizationTrail) && s.organisation != s.id:
-			s.say("trail " + arn + " does not record, and is the organisation's: it is started from account " + s.organisation)
+		case aws.ToBool(t.IsOrganizationTrail) && !strings.Contains(arn, ":"+s.id+":trail/"):
+			s.say("trail " + arn + " does not record, and is the organisation's: it is started from the account that has it")
 		default:
 			s.mu.Lock()
 			s.trails = append(s.trails, stoppedTrail{arn, c.Region})
