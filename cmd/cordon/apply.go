@@ -184,7 +184,7 @@ func (a *app) openFor(ctx context.Context, id string) (*casefile.Case, *action.A
 		return nil, nil, err
 	}
 	if a.conn.region == "" {
-		a.conn.region = p.Subject.Region
+		a.conn.region = p.Region
 	}
 	conn, err := a.connect(ctx)
 	return kase, conn, err

@@ -19,6 +19,7 @@ type connection struct {
 	profile, region, roleARN, externalID, endpoint string
 	management                                     string      // profile of the organisation's management account
 	anywhere                                       string      // the region where neither --region nor the configuration names one; "": that is an error
+	guessed                                        bool        // anywhere was taken
 	sim                                            *action.AWS // set by the drill: the simulated account
 }
 
@@ -57,6 +58,9 @@ func (a *app) connect(ctx context.Context) (*action.AWS, error) {
 	}
 	c := action.Connect(cfg)
 	if err := c.Identify(ctx); err != nil {
+		if a.conn.guessed {
+			err = fmt.Errorf("%w\n(asked in %s, since no region is named: credentials of AWS GovCloud or China want --region)", err, cfg.Region)
+		}
 		return nil, err
 	}
 	c.Management, err = a.manage(ctx, base)
@@ -74,7 +78,7 @@ func (a *app) configure(ctx context.Context, profile string) (aws.Config, error)
 		return cfg, fmt.Errorf("read the AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		cfg.Region = a.conn.anywhere
+		cfg.Region, a.conn.guessed = a.conn.anywhere, true
 	}
 	if cfg.Region == "" {
 		return cfg, fmt.Errorf("%w: no region: name one with --region", errUsage)

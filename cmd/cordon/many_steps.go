@@ -39,21 +39,39 @@ func grouped[T any](items []T, key func(T) string) []group[T] {
 }
 
 // showMany shows the steps of a large plan: each that is alone of its sort, and one line for those of a sort.
-func (a *app) showMany(steps []casefile.Step) {
-	phase := casefile.Phase("")
-	for _, g := range grouped(steps, func(s casefile.Step) string { return string(s.Phase) + "\x00" + s.Action + "\x00" + s.Change }) {
-		if g.first.Phase != phase {
-			phase = g.first.Phase
-			a.sayPhase(phase)
+func (a *app) showMany(p casefile.Plan) {
+	of := headings(p)
+	sort := func(s casefile.Step) string {
+		return fmt.Sprintf("%v\x00%s\x00%s", of[s.N-1], s.Action, s.Change)
+	}
+	last := heading{}
+	for _, g := range grouped(p.Steps, sort) {
+		if h := of[g.first.N-1]; h != last {
+			a.sayHeading(p, h)
+			last = h
 		}
 		if g.n == 1 {
 			a.showStep(g.first)
 			continue
 		}
-		a.say("%4d … %-4d %-42s %s", g.first.N, g.last.N, fmt.Sprintf("%s  %s of them", g.first.Action, thousands(g.n)), g.first.Change)
-		a.say("            from %s to %s", short(g.first.Target.ID), short(g.last.Target.ID))
+		a.say("      %-50s %s", g.first.Action+"  "+many(g.n, g.first.Target.Kind), g.first.Change)
+		a.say("      %-50s first %s (step %d), last %s (step %d)", "", short(g.first.Target.ID), g.first.N, short(g.last.Target.ID), g.last.N)
+		if len(g.first.Impact) > 0 {
+			a.say("      %-50s ! such as: %s", "", g.first.Impact[0])
+		}
 	}
-	a.say("\n  %s steps: each of them, with whom it hits, is in the plan's file (--out) and in -o json", thousands(len(steps)))
+	a.say("\n  %s steps: each of them, with whom it hits, is in the plan's file (--out) and in -o json", thousands(len(p.Steps)))
+}
+
+// many names a number of things of a kind.
+func many(n int, kind casefile.Kind) string {
+	name, ok := map[casefile.Kind]string{
+		casefile.IAMUser: "users", casefile.IAMRole: "roles", casefile.Trail: "trails", casefile.Detector: "detectors", casefile.Volume: "volumes",
+	}[kind]
+	if !ok {
+		name = "targets"
+	}
+	return thousands(n) + " " + name
 }
 
 // stepsBar shows how far a large plan has got. Steps that failed or drifted have a line of their own at once.

@@ -14,10 +14,10 @@ import (
 
 	"cordon/internal/action"
 	"cordon/internal/casefile"
+	"cordon/internal/deploy"
 	"cordon/internal/engine"
 	"cordon/internal/finding"
 	"cordon/internal/playbook"
-	"cordon/internal/trail"
 )
 
 // planFlags are the responder's choices.
@@ -103,14 +103,15 @@ back. FINDING is a file or -; RESOURCE is an ARN or kind:id (ec2:i-0abc, access-
 account:111122223333). With --logs, --lookup or --index the sessions and roles that were reached from it get steps too.
 
 EXIT STATUS
-  0 planned · 1 error, or there is no such resource · 2 usage · 5 no playbook answers`,
+  0 planned · 1 error, or there is no such resource · 2 usage
+  3 planned, but not for all that is compromised, or a log could not be read whole · 5 no playbook answers`,
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			made, err := a.plan(c.Context(), args[0], p)
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.showPlan(made.data, p.out), made.close())
+			return errors.Join(a.showPlan(made.data, p.out), made.lacks, made.close())
 		},
 	}
 	p.add(c)
@@ -122,6 +123,7 @@ EXIT STATUS
 type made struct {
 	plan  casefile.Plan
 	data  []byte
+	lacks error        // what is compromised and could not be planned for; nil: nothing
 	scope *scopeAnswer // nil where no source of events was given
 }
 
@@ -142,25 +144,26 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 	if err != nil {
 		return made{}, err
 	}
-	if a.conn.region == "" && len(doc.Incident.Subjects) > 0 {
-		a.conn.region = doc.Incident.Subjects[0].Region
-	}
 	subjects := answered(doc.Incident)
 	if !slices.ContainsFunc(subjects, planned) {
 		return made{}, fmt.Errorf("%w: this version has no playbook for %s; nothing was touched", errNoPlaybook, kinds(subjects))
 	}
-	for _, s := range subjects {
-		if err := finding.CheckID(s); err != nil {
-			return made{}, fmt.Errorf("refuse to plan for %s %q: %w", s.Kind, s.ID, err)
-		}
+	subjects, refused := sound(subjects)
+	if len(subjects) == 0 {
+		return made{}, refused
 	}
+	a.regionFor(subjects)
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return made{}, err
 	}
-	base, err := frame(doc, conn, p.caseID)
+	where := whereAmI(ctx, conn, subjects)
+	base, err := frame(doc, subjects, where, p.caseID)
 	if err != nil {
 		return made{}, err
+	}
+	if refused != nil {
+		base.Warnings = append(base.Warnings, "NOT PLANNED: "+refused.Error())
 	}
 	m := made{}
 	if p.looks(subjects) {
@@ -170,140 +173,77 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 		}
 		m.scope = &found
 	}
-	if err := m.fill(ctx, a, conn, base, subjects, doc.Incident, o); err != nil {
+	if err := m.fill(ctx, a, where, base, m.named(subjects, doc.Incident), o); err != nil {
 		return made{}, errors.Join(err, m.close())
 	}
-	if p.out != "" {
-		if err := os.WriteFile(p.out, m.data, 0o600); err != nil {
-			return made{}, errors.Join(fmt.Errorf("write the plan: %w", err), m.close())
-		}
+	if m.scope == nil && slices.ContainsFunc(m.plan.Subjects, isIdentity) {
+		m.plan.Warnings = append(m.plan.Warnings, p.notLooked())
 	}
-	return m, nil
+	m.told()
+	if m.lacks == nil && refused != nil {
+		m.lacks = fmt.Errorf("%w: %w", engine.ErrPartly, refused)
+	}
+	return m, m.encode(p.out)
 }
 
-// fill drafts the plan and encodes it.
-func (m *made) fill(ctx context.Context, a *app, conn *action.AWS, base casefile.Plan, subjects []casefile.Subject, i casefile.Incident, o playbook.Options) error {
+// sound are the subjects whose ids may be acted on. The error names the others.
+func sound(subjects []casefile.Subject) ([]casefile.Subject, error) {
+	var good []casefile.Subject
+	var refused []error
+	for _, s := range subjects {
+		if err := finding.CheckID(s); err != nil {
+			refused = append(refused, fmt.Errorf("refuse to plan for %s %q: %w", s.Kind, s.ID, err))
+			continue
+		}
+		good = append(good, s)
+	}
+	return good, errors.Join(refused...)
+}
+
+// fill drafts the plan.
+func (m *made) fill(ctx context.Context, a *app, where place, base casefile.Plan, all []asked, o playbook.Options) error {
 	err := during(a.stderr, "looking, to plan", func() (err error) {
-		m.plan, err = answer(ctx, conn, base, m.incidents(subjects, i), o)
+		m.plan, err = answer(ctx, where, base, all, o)
 		return err
 	})
-	if err != nil {
-		return err
+	if errors.Is(err, engine.ErrPartly) {
+		m.lacks, err = err, nil
 	}
-	if m.scope == nil && slices.ContainsFunc(m.plan.Subjects, isIdentity) {
-		m.plan.Warnings = append(m.plan.Warnings, "whom the intruder reached from here was not looked for: sessions and roles assumed from it live on; plan again with --lookup, or with --logs PATH")
+	if err == nil && !actsOutside(m.plan) {
+		m.plan.Management = ""
 	}
-	m.data, _, err = engine.Encode(m.plan)
 	return err
 }
 
-// incidents are the subjects that the finding names, then those that were reached from them.
-func (m *made) incidents(subjects []casefile.Subject, i casefile.Incident) []playbook.Incident {
-	var all []playbook.Incident
-	for _, s := range subjects {
-		in := playbook.Incident{Subject: s, Finding: i}
-		if m.scope != nil {
-			in = known(in, m.scope.doc)
-		}
-		all = append(all, in)
+// encode gives the plan's bytes, and writes them to out.
+func (m *made) encode(out string) error {
+	data, _, err := engine.Encode(m.plan)
+	if err != nil {
+		return errors.Join(err, m.close())
 	}
-	if m.scope == nil {
-		return all
+	m.data = data
+	if out == "" {
+		return nil
 	}
-	for _, child := range children(m.scope.doc) {
-		child.Finding = i
-		all = append(all, child)
+	if err := os.WriteFile(out, data, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("write the plan: %w", err), m.close())
 	}
-	return all
+	return nil
 }
 
-// known adds what the log says of a subject: whose it is, and how it was entered.
-func known(in playbook.Incident, doc *trail.Document) playbook.Incident {
-	s := in.Subject
-	temporary := s.Kind == casefile.AccessKey && strings.HasPrefix(s.ID, "ASIA")
-	if temporary || s.Kind == casefile.RoleSession || s.Kind == casefile.FederatedUser {
-		if owner, session, ok := named(s, doc); ok {
-			if owner.Account == "" {
-				owner.Account = s.Account
-			}
-			in.Subject = owner
-			in.Reached = &playbook.Reached{Session: session, Why: "the log names it as the owner of " + s.ID}
-		}
-	}
-	for _, child := range children(doc) {
-		if child.Subject.Kind == in.Subject.Kind && child.Subject.ID == in.Subject.ID {
-			in.Reached = child.Reached
-		}
-	}
-	return in
+// actsOutside tells whether a plan makes calls in the organisation's management account.
+func actsOutside(p casefile.Plan) bool {
+	return slices.ContainsFunc(p.Steps, func(s casefile.Step) bool {
+		return slices.ContainsFunc(action.All, func(a action.Action) bool { return a.Name == s.Action && deploy.ActsOn(a, deploy.Management) })
+	})
 }
 
-func isIdentity(s casefile.Subject) bool {
-	return s.Kind == casefile.IAMUser || s.Kind == casefile.IAMRole || s.Kind == casefile.AccessKey
-}
-
-// answer drafts the steps for each subject once: a finding names a user and the key that was used, and both are the user.
-func answer(ctx context.Context, conn *action.AWS, base casefile.Plan, incidents []playbook.Incident, o playbook.Options) (casefile.Plan, error) {
-	var done []casefile.Subject
-	for _, in := range incidents {
-		s := in.Subject
-		if !planned(s) || elsewhere(s, conn) {
-			if !slices.Contains(base.Unanswered, s) {
-				base.Unanswered = append(base.Unanswered, s)
-			}
-			continue
-		}
-		book, _ := playbook.For(s.Playbook)
-		if s.Account == "" {
-			s.Account = conn.Account
-		}
-		if s.Region == "" {
-			s.Region = conn.Region
-		}
-		in.Subject = s
-		there := conn.In(s.Region)
-		if book.Resolve != nil {
-			var err error
-			if in.Subject, err = book.Resolve(action.Allow(ctx, book.Reads, nil, nil), there, in); err != nil {
-				return base, err
-			}
-		}
-		if slices.ContainsFunc(done, func(d casefile.Subject) bool { return d.Kind == in.Subject.Kind && d.ID == in.Subject.ID }) {
-			continue
-		}
-		done = append(done, in.Subject)
-		if in.Subject.Kind == casefile.IAMUser {
-			o.Answered = append(o.Answered, in.Subject.ID)
-		}
-		planned, err := engine.Plan(ctx, there, base, book, in, o)
-		switch {
-		case errors.Is(err, action.ErrGone) && in.Reached != nil && len(base.Subjects) > 0:
-			base.Warnings = append(base.Warnings, fmt.Sprintf("%s %s was reached and is gone: nothing is planned for it", in.Subject.Kind, in.Subject.ID))
-			continue
-		case errors.Is(err, action.ErrGone):
-			return base, fmt.Errorf("%s %s: nothing was touched: %w", in.Subject.Kind, in.Subject.ID, err)
-		case err != nil:
-			return base, err
-		}
-		base = planned
-		if base.Subjects == nil {
-			base.Subject = in.Subject
-		}
-		base.Subjects = append(base.Subjects, in.Subject)
-		if in.Reached != nil && in.Reached.Via != "" {
-			base.Warnings = append(base.Warnings, fmt.Sprintf("%s %s was reached from %s: %s", in.Subject.Kind, in.Subject.ID, in.Reached.Via, in.Reached.Why))
-		}
+// notLooked is what a plan says that was made without asking whom the intruder reached.
+func (p *planFlags) notLooked() string {
+	if p.cuts && p.from.given() {
+		return "whom the intruder reached from here is looked for once this is contained, and gets a plan of its own then"
 	}
-	if base.Subjects == nil {
-		return base, fmt.Errorf("%w: nothing that is named could be planned for; nothing was touched", errNoPlaybook)
-	}
-	return base, nil
-}
-
-// planned tells whether this version can plan for a subject.
-func planned(s casefile.Subject) bool {
-	book, ok := playbook.For(s.Playbook)
-	return ok && slices.Contains(book.Kinds, s.Kind)
+	return "whom the intruder reached from here was not looked for: sessions and roles assumed from it live on; plan again with --lookup, or with --logs PATH"
 }
 
 func kinds(subjects []casefile.Subject) string {
@@ -315,159 +255,4 @@ func kinds(subjects []casefile.Subject) string {
 		return "nothing that a playbook answers"
 	}
 	return strings.Join(names, ", ")
-}
-
-// frame is the plan before its steps: the case, the account, the finding.
-func frame(doc finding.Doc, conn *action.AWS, caseID string) (casefile.Plan, error) {
-	first := answered(doc.Incident)[0]
-	here := func(s casefile.Subject) bool { return planned(s) && !elsewhere(s, conn) }
-	if !slices.ContainsFunc(answered(doc.Incident), here) {
-		return casefile.Plan{}, fmt.Errorf("the finding is about account %s, the credentials are of account %s (%s): log in to the right account", first.Account, conn.Account, conn.Caller)
-	}
-	p := casefile.Plan{
-		Format: 1, Kind: casefile.PlanContain, Case: caseID, Account: conn.Account, Region: conn.Region, Partition: conn.Partition,
-		Survives: []string{}, NotCaptured: []string{},
-	}
-	if conn.Management != nil {
-		p.Management = conn.Management.Caller
-	}
-	if doc.Raw != nil {
-		i := doc.Incident
-		p.Finding, p.FindingRaw = &i, string(doc.Raw)
-	}
-	if p.Case == "" {
-		p.Case = caseName(conn.Account, first, doc)
-	}
-	if !validCase(p.Case) {
-		return p, fmt.Errorf("%w: %q is no case id", errUsage, p.Case)
-	}
-	return p, nil
-}
-
-// elsewhere tells a subject of another account, which these credentials cannot reach. An account may be answered from
-// its organisation's management account, as its playbook finds out.
-func elsewhere(s casefile.Subject, conn *action.AWS) bool {
-	return s.Account != "" && s.Account != conn.Account && s.Kind != casefile.AWSAccount
-}
-
-// caseName is the same for the same finding, so that two responders meet in one case.
-func caseName(account string, s casefile.Subject, doc finding.Doc) string {
-	name := account + "-" + strings.Map(func(r rune) rune {
-		if strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-", r) {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(s.ID))
-	if len(name) > 80 {
-		name = name[:80]
-	}
-	if doc.Incident.Finding.ID == "" {
-		return name
-	}
-	return name + "-" + casefile.HashBytes([]byte(doc.Incident.Finding.ID))[:8]
-}
-
-// planAnswer is the plan's JSON for others to build on.
-type planAnswer struct {
-	Hash string `json:"plan"`
-	casefile.Plan
-}
-
-// showPlan shows a plan, or its JSON with the hash beside the members: the file itself holds none.
-func (a *app) showPlan(data []byte, out string) error {
-	p, hash, err := decodePlan(data)
-	if err != nil {
-		return err
-	}
-	if a.json() {
-		return a.document(planAnswer{Hash: hash, Plan: p})
-	}
-	if p.Finding != nil {
-		a.showIncident(*p.Finding)
-	}
-	a.say("  subject    %s   account %s   %s", p.Subject.ID, p.Account, p.Subject.Region)
-	a.say("  playbook   %s", p.Subject.Playbook)
-	a.say("  case       %s", p.Case)
-	if p.Management != "" {
-		a.say("  management %s", p.Management)
-	}
-	if len(p.Steps) > manySteps {
-		a.showMany(p.Steps)
-	} else {
-		a.showSteps(p.Steps)
-	}
-	a.say("")
-	for _, s := range p.Steps {
-		if s.Irreversible != "" {
-			a.say("  CANNOT BE UNDONE   step %d: %s (apply needs --irreversible %d)", s.N, s.Irreversible, s.N)
-		}
-	}
-	for _, s := range p.Steps {
-		if s.Partly != "" {
-			a.say("  comes back in part step %d: %s", s.N, s.Partly)
-		}
-	}
-	a.list("will survive", p.Survives)
-	a.list("not captured", p.NotCaptured)
-	a.list("WARNING", p.Warnings)
-	for _, s := range p.Unanswered {
-		a.say("  not answered       %s %s: %s", s.Kind, s.ID, whyUnanswered(s, p.Account))
-	}
-	name := out
-	if name == "" {
-		name = "PLAN (write one with --out)"
-	}
-	if p.Kind == casefile.PlanContain {
-		a.say("\nplan %s\ncordon apply %s --approve %s", hash, name, hash)
-	}
-	return nil
-}
-
-func (a *app) showSteps(steps []casefile.Step) {
-	phase := casefile.Phase("")
-	for _, s := range steps {
-		if s.Phase != phase {
-			phase = s.Phase
-			a.sayPhase(phase)
-		}
-		a.showStep(s)
-	}
-}
-
-func (a *app) sayPhase(p casefile.Phase) { a.say("\n  %s", strings.ToUpper(string(p))) }
-
-func whyUnanswered(s casefile.Subject, account string) string {
-	if planned(s) && s.Account != account {
-		return "it is in account " + s.Account + ": plan for it with credentials of that account"
-	}
-	return "this version has no " + s.Playbook + " playbook to plan with"
-}
-
-func (a *app) list(title string, lines []string) {
-	for i, l := range lines {
-		if i > 0 {
-			title = ""
-		}
-		a.say("  %-18s %s", title, l)
-	}
-}
-
-func (a *app) showStep(s casefile.Step) {
-	what := s.Action
-	if s.Target.ID != "" {
-		what += "  " + short(s.Target.ID)
-	}
-	a.say("  %2d  %-50s %s", s.N, what, s.Change)
-	for _, i := range s.Impact {
-		a.say("      %-50s ! %s", "", i)
-	}
-}
-
-// short keeps the telling end of an ARN.
-func short(id string) string {
-	if strings.HasPrefix(id, "arn:") {
-		parts := strings.SplitN(id, ":", 6)
-		return parts[len(parts)-1]
-	}
-	return id
 }

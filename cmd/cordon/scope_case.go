@@ -41,7 +41,7 @@ func (a *app) scopeInto(ctx context.Context, id string, o scopeFlags) (scopeAnsw
 		return scopeAnswer{}, err
 	}
 	if a.conn.region == "" {
-		a.conn.region = p.Subject.Region
+		a.conn.region = p.Region
 	}
 	seeds, notes, err := a.caseSeeds(ctx, kase, p, o.seeds)
 	if err != nil {

@@ -48,11 +48,8 @@ func TestRespondScopes(t *testing.T) {
 		d, a, stdout, plan, data := plannedDrill(t)
 		stdout.Reset()
 		d.World.AddEvents("eu-west-1", event("e1", time.Now().UTC().Add(-time.Hour), "eu-west-1", "GetCallerIdentity", d.Instance, "ASIAQ3EGABCDEXAMPLE7", ""))
-		then, err := a.scopeThen(source{lookup: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := a.apply(t.Context(), data, applying{approve: casefile.HashBytes(data), wait: true, then: then}); err != nil {
+		r := &response{app: a, plan: planFlags{from: source{lookup: true}}}
+		if err := a.apply(t.Context(), data, applying{approve: casefile.HashBytes(data), wait: true, then: r.scopeThen}); err != nil {
 			t.Fatal(err)
 		}
 		var said struct {

@@ -12,6 +12,7 @@ type Progress struct {
 	Case        string
 	Simulated   bool
 	Account     string
+	Region      string // that the plan was made in
 	State       CaseState
 	Subject     Subject
 	ContainedMS *int64 // from approval to the read-back of the last containment step; nil until then
@@ -170,7 +171,7 @@ func (c *Case) Progress(ctx context.Context) (Progress, error) {
 	if err != nil {
 		return p, fmt.Errorf("read the approved plan: %w", err)
 	}
-	p.Account, p.Subject, p.Survives, p.NotCaptured = plan.Account, plan.Subject, plan.Survives, plan.NotCaptured
+	p.Account, p.Region, p.Subject, p.Survives, p.NotCaptured = plan.Account, plan.Region, plan.Subject, plan.Survives, plan.NotCaptured
 	p.Steps = make([]StepStatus, 0, len(plan.Steps))
 	for _, s := range plan.Steps {
 		p.Steps = append(p.Steps, stepStatus(s, logs[StepKey{p.Plan, s.N}], p.Run))

@@ -100,3 +100,13 @@ func ParseSide(text string) (Side, error) {
 	}
 	return "", fmt.Errorf("there is no side %q; there is: %s, %s", text, Member, Management)
 }
+
+// ActsOn tells whether an action makes any call on that side.
+func ActsOn(a action.Action, s Side) bool {
+	for _, ops := range []action.Ops{a.Reads, a.Writes, a.UndoReads, a.UndoWrites} {
+		if len(s.of(ops)) > 0 {
+			return true
+		}
+	}
+	return false
+}

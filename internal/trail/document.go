@@ -104,6 +104,9 @@ type ScopeIdentity struct {
 	Addresses  []string   `json:"addresses"`
 	UserAgents []string   `json:"user_agents"`
 	Evidence   []string   `json:"evidence"` // event ids that link it to its parent, or of the seed
+	// EnteredFrom is who asked for it, where the log shows that: ARNs of principals and identity providers, or accounts,
+	// the intruder's or not.
+	EnteredFrom []string `json:"entered_from,omitempty"`
 }
 
 // ScopeResource is what was reached, or attempted.

@@ -30,6 +30,7 @@ func fullDocument() *Document {
 	child.ID, child.Kind, child.AccessKey, child.Parent, child.Relation, child.RevokedAt, child.LiveUntil = "key:ASIAEXAMPLE", "session", "ASIAEXAMPLE", identity.ID, Derived, "", "2024-05-01T11:05:00Z"
 	unused.ID, unused.Parent, unused.Relation, unused.Events, unused.FirstSeen, unused.LastSeen, unused.RevokedAt = "key:ASIAUNUSED", child.ID, Derived, 0, "", "", ""
 	apartOne.ID, apartOne.Kind, apartOne.Parent, apartOne.Relation, apartOne.Confidence, apartOne.LiveUntil = "console:AIDA@x", "console", identity.ID, SamePrincipal, Possible, ""
+	child.EnteredFrom = []string{event.Principal}
 	return &Document{
 		Seed: []Seed{{Kind: "access-key", Value: "AKIAEXAMPLE", From: time.Unix(1714557600, 0).UTC(), Until: time.Unix(1714561200, 0).UTC()}},
 		Summary: Summary{Events: 3, Possible: 1, Corpus: 100, FirstSeen: at, LastSeen: later, Accounts: []string{"111122223333"}, Regions: []string{"eu-west-1"},

@@ -221,8 +221,9 @@ func TestTableHasEachEventOnce(t *testing.T) {
 	}
 }
 
-// loggedOtherwise are events that are no operation of the API: what a service logs of itself, and calls of agents.
-var loggedOtherwise = []string{"ec2:SharedSnapshotVolumeCreated", "ec2:SharedSnapshotCopyInitiated", "ssm:RequestManagedInstanceRoleToken"}
+// loggedOtherwise are events that are no operation of the API: what a service logs of itself, calls of agents, and what
+// the console alone can do (docs.aws.amazon.com/accounts/latest/reference/manage-acct-closing.html).
+var loggedOtherwise = []string{"account:CloseAccount", "ec2:SharedSnapshotVolumeCreated", "ec2:SharedSnapshotCopyInitiated", "ssm:RequestManagedInstanceRoleToken"}
 
 // Rows of the services whose SDK is on this machine are of operations that there are. S3 logs its calls under names of
 // its own, and so do the sign-in services.

@@ -30,6 +30,9 @@ func Find(ctx context.Context, c *Corpus, q Question) (*Document, error) {
 	if err := s.takenBack(ctx); err != nil {
 		return nil, fmt.Errorf("looking for what was revoked since: %w", err)
 	}
+	if err := s.entries(ctx); err != nil {
+		return nil, fmt.Errorf("looking where it came in: %w", err)
+	}
 	return s.document(ctx)
 }
 

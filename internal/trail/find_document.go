@@ -135,6 +135,7 @@ func (s *search) finish(n *node, d *Document) {
 		n.Evidence = s.firstEvent(n)
 	}
 	n.Evidence = few(n.Evidence, MaxEvidence)
+	n.EnteredFrom = few(n.EnteredFrom, maxListed)
 }
 
 // lifetime says until when a credential may be used: as the call that gave it said, else as long as its kind may last.
