@@ -171,6 +171,7 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 		r.flags.plan.opts.QuarantineOU = r.drill.QuarantineOU
 	}
 	r.flags.plan.opts.DirectoryUsers = append(r.flags.plan.opts.DirectoryUsers, r.drill.DirectoryUsers...)
+	r.flags.plan.opts.SessionsOnly = r.flags.plan.opts.SessionsOnly || r.drill.SessionsOnly
 	m, err := r.plan(ctx, file, r.flags.plan)
 	if err != nil {
 		return nil, err

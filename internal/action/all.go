@@ -10,7 +10,8 @@ var All = []Action{
 	EndSessions, DetachAddress, RemoveProfile, StopInstance,
 
 	// credentials
-	DenyUser, DisableKeys,
+	RecordUser, RecordCredentialReport,
+	DenyUser, DenyUserByPolicy, DisableKeys, DisableServiceCredentials, DisableCertificates, DisableSSHKeys,
 
 	// role
 	RecordRole,

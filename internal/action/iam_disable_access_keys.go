@@ -2,110 +2,48 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-
-	"cordon/internal/casefile"
 )
 
-// userKeys is the user's access keys and whether each is Active.
-type userKeys struct {
-	Keys map[string]string `json:"keys"`
-}
-
-// DisableKeys makes every access key of a user Inactive: the one that was named, and whatever an intruder made beside
-// it, until the moment of the step. That the keys change under the plan is expected, and no drift.
-var DisableKeys = define(Spec[userKeys]{
-	Name:       "iam-disable-access-keys",
-	Summary:    "Make all access keys of the user Inactive. Whatever still signs with one fails at once.",
-	Phase:      casefile.Contain,
-	Target:     casefile.IAMUser,
-	Reads:      Ops{op((*iam.Client).ListAccessKeys), op((*iam.Client).GetAccessKeyLastUsed)},
-	Writes:     Ops{op((*iam.Client).UpdateAccessKey)},
-	UndoWrites: Ops{op((*iam.Client).UpdateAccessKey)},
-	Observe: func(ctx context.Context, c *AWS, t Target) (userKeys, error) {
-		keys := userKeys{Keys: map[string]string{}}
-		pages := iam.NewListAccessKeysPaginator(c.IAM, &iam.ListAccessKeysInput{UserName: aws.String(t.ID)})
+// DisableKeys makes every access key of a user Inactive: an intruder makes a second one. The sessions that were made
+// from a key outlive it (docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html gives them up to 36
+// hours); DenyUser is for them.
+var DisableKeys = disable(credentialKind{
+	name:    "iam-disable-access-keys",
+	summary: "Make all access keys of the user Inactive. Whatever still signs with one fails at once.",
+	one:     "access key",
+	reads:   Ops{op((*iam.Client).ListAccessKeys), op((*iam.Client).GetAccessKeyLastUsed), op((*iam.Client).GetUser)},
+	writes:  Ops{op((*iam.Client).UpdateAccessKey)},
+	list: func(ctx context.Context, c *AWS, user string) (map[string]string, error) {
+		keys := map[string]string{}
+		pages := iam.NewListAccessKeysPaginator(c.IAM, &iam.ListAccessKeysInput{UserName: aws.String(user)})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
-			if hasCode(err, "NoSuchEntity") {
-				return keys, fmt.Errorf("user %s: %w", t.ID, ErrGone)
-			}
 			if err != nil {
-				return keys, fmt.Errorf("list the access keys of user %s: %w", t.ID, err)
+				return nil, err
 			}
 			for _, k := range page.AccessKeyMetadata {
-				keys.Keys[aws.ToString(k.AccessKeyId)] = string(k.Status)
+				keys[aws.ToString(k.AccessKeyId)] = string(k.Status)
 			}
 		}
 		return keys, nil
 	},
-	Status: func(_ Target, now userKeys) Status {
-		if len(now.of(iamtypes.StatusTypeActive)) == 0 {
-			return Done
-		}
-		return Todo
+	set: func(ctx context.Context, c *AWS, user, id string, status iamtypes.StatusType) error {
+		_, err := c.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: aws.String(user), AccessKeyId: aws.String(id), Status: status})
+		return err
 	},
-	Apply: func(ctx context.Context, c *AWS, t Target, now userKeys) error {
-		if err := notItself(c, t); err != nil {
-			return err
-		}
-		return setKeys(ctx, c, t.ID, now.of(iamtypes.StatusTypeActive), iamtypes.StatusTypeInactive)
-	},
-	Undo: func(ctx context.Context, c *AWS, t Target, before, now userKeys) error {
-		var back []string
-		for _, id := range before.of(iamtypes.StatusTypeActive) {
-			if now.Keys[id] == string(iamtypes.StatusTypeInactive) {
-				back = append(back, id)
-			}
-		}
-		return setKeys(ctx, c, t.ID, back, iamtypes.StatusTypeActive)
-	},
-	Impact: keysImpact,
-	Change: func(_ Target, now userKeys) string {
-		active := now.of(iamtypes.StatusTypeActive)
-		if len(now.Keys) == 0 {
-			return "no key yet; any that appears -> Inactive"
-		}
-		return fmt.Sprintf("%d of %d Active -> Inactive", len(active), len(now.Keys))
-	},
-	Partial:  true,
-	Volatile: true,
+	impact: lastUses,
 })
 
-func (k userKeys) of(status iamtypes.StatusType) []string {
-	var ids []string
-	for _, id := range slices.Sorted(maps.Keys(k.Keys)) {
-		if k.Keys[id] == string(status) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// setKeys goes on past a key that fails: one that cannot be changed must not keep the others as they are.
-func setKeys(ctx context.Context, c *AWS, user string, ids []string, status iamtypes.StatusType) error {
-	var failed []error
-	for _, id := range ids {
-		_, err := c.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: aws.String(user), AccessKeyId: aws.String(id), Status: status})
-		if err != nil {
-			failed = append(failed, fmt.Errorf("make access key %s of user %s %s: %w", id, user, status, err))
-		}
-	}
-	return errors.Join(failed...)
-}
-
-// keysImpact says what each active key was last used for: that is what will fail.
-func keysImpact(ctx context.Context, c *AWS, _ Target, now userKeys) ([]string, error) {
+// lastUses says what each active key was last used for: that is what will fail.
+func lastUses(ctx context.Context, c *AWS, _ string, active []string) ([]string, error) {
 	var lines []string
-	for _, id := range now.of(iamtypes.StatusTypeActive) {
+	for _, id := range active {
 		out, err := c.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
 		if err != nil {
 			return lines, fmt.Errorf("ask when access key %s was last used: %w", id, err)
@@ -115,9 +53,18 @@ func keysImpact(ctx context.Context, c *AWS, _ Target, now userKeys) ([]string, 
 	return lines, nil
 }
 
+// lastUse: of several uses within 15 minutes AWS keeps the first, and what came before April 2015 it does not know
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
 func lastUse(used *iamtypes.AccessKeyLastUsed) string {
 	if used == nil || used.LastUsedDate == nil {
-		return "was never used"
+		return "was never used, as far as AWS knows"
 	}
-	return fmt.Sprintf("was last used %s, for %s in %s", used.LastUsedDate.UTC().Format(time.RFC3339), aws.ToString(used.ServiceName), aws.ToString(used.Region))
+	line := "was last used " + used.LastUsedDate.UTC().Format(time.RFC3339)
+	if s := aws.ToString(used.ServiceName); s != "" && s != "N/A" {
+		line += ", for " + s
+	}
+	if r := aws.ToString(used.Region); r != "" && r != "N/A" {
+		line += " in " + r
+	}
+	return line
 }

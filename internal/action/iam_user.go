@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -57,11 +56,11 @@ func plannedUser(ctx context.Context, c *AWS, t Target) (*iam.GetUserOutput, err
 // CallerUser is the name of the IAM user that acts, "" where it is none. The ARN is arn:aws:iam::ACCOUNT:user/PATH/NAME
 // (docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
 func CallerUser(caller string) string {
-	_, rest, ok := strings.Cut(caller, ":user/")
-	if !ok {
+	parts := strings.SplitN(caller, ":", 6)
+	if len(parts) != 6 || parts[2] != "iam" || !strings.HasPrefix(parts[5], "user/") {
 		return ""
 	}
-	return rest[strings.LastIndex(rest, "/")+1:]
+	return parts[5][strings.LastIndex(parts[5], "/")+1:]
 }
 
 // notItself refuses what would cut off the responder's own user.
@@ -92,6 +91,9 @@ func userPolicy(ctx context.Context, c *AWS, user, name string) (document string
 
 func putUserPolicy(ctx context.Context, c *AWS, user, name, document string) error {
 	_, err := c.IAM.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: aws.String(user), PolicyName: aws.String(name), PolicyDocument: aws.String(document)})
+	if hasCode(err, "LimitExceeded") {
+		return fmt.Errorf("put policy %s on user %s, whose inline policies have grown since the plan and leave no room: plan again, and it is attached as a managed policy: %w", name, user, err)
+	}
 	if err != nil {
 		return fmt.Errorf("put policy %s on user %s: %w", name, user, err)
 	}
@@ -126,13 +128,26 @@ func attachedTo(ctx context.Context, c *AWS, user, arn string) (bool, error) {
 	return false, nil
 }
 
-// DenyAllARN is AWS's own policy that denies everything
-// (docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSDenyAll.html). Nobody in the account can change it.
-func DenyAllARN(partition string) string { return "arn:" + partition + ":iam::aws:policy/AWSDenyAll" }
+func attachToUser(ctx context.Context, c *AWS, user, arn string) error {
+	_, err := c.IAM.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: aws.String(user), PolicyArn: aws.String(arn)})
+	if hasCode(err, "LimitExceeded") {
+		return fmt.Errorf("attach %s to user %s, which has as many policies as it may have: detach one, or plan again: %w", arn, user, err)
+	}
+	if err != nil {
+		return fmt.Errorf("attach %s to user %s: %w", arn, user, err)
+	}
+	return nil
+}
+
+func detachFromUser(ctx context.Context, c *AWS, user, arn string) error {
+	_, err := c.IAM.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: aws.String(user), PolicyArn: aws.String(arn)})
+	if err != nil && !hasCode(err, "NoSuchEntity") {
+		return fmt.Errorf("detach %s from user %s: %w", arn, user, err)
+	}
+	return nil
+}
 
 // errOtherPolicy refuses to touch what cordon did not write.
 func errOtherPolicy(kind, id, name string) error {
 	return fmt.Errorf("%s %s has a policy %s that cordon did not write: it is left alone", kind, id, name)
 }
-
-var errNoForm = errors.New("the plan does not say which deny: form is all or sessions, via is inline or managed")

@@ -77,3 +77,32 @@ func samePolicy(a, b string) bool {
 	x, y := jsontext.Value(a), jsontext.Value(b)
 	return x.Canonicalize() == nil && y.Canonicalize() == nil && string(x) == string(y)
 }
+
+// DeniesEverything tells whether a document denies everything to whoever has it, whatever else stands in it. A document
+// that nobody is sure of does not.
+func DeniesEverything(document string) bool {
+	var p struct {
+		Statement []struct {
+			Effect    string
+			Action    any
+			NotAction any
+			Resource  any
+			Condition any
+		}
+	}
+	if json.Unmarshal([]byte(document), &p) != nil {
+		return false
+	}
+	all := func(v any) bool {
+		if list, ok := v.([]any); ok && len(list) == 1 {
+			v = list[0]
+		}
+		return v == "*"
+	}
+	for _, s := range p.Statement {
+		if s.Effect == "Deny" && s.NotAction == nil && s.Condition == nil && all(s.Action) && all(s.Resource) {
+			return true
+		}
+	}
+	return false
+}

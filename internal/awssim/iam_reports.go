@@ -139,6 +139,7 @@ func iamGetAccountSummary(r *Request, _ *iam.GetAccountSummaryInput) (*iam.GetAc
 	return &iam.GetAccountSummaryOutput{SummaryMap: map[string]int32{
 		"Users": int32(len(r.Account.IAM.Users)), "Roles": int32(len(r.Account.IAM.Roles)),
 		"AccountAccessKeysPresent": one(len(root.Keys) > 0), "AccountMFAEnabled": one(root.MFA),
+		"UserPolicySizeQuota": userInlineQuota, "AttachedPoliciesPerUserQuota": attachedQuota, "AccessKeysPerUserQuota": 2,
 		"AccountPasswordPresent": one(root.Password), "AccountSigningCertificatesPresent": one(len(root.Certificates) > 0),
 	}}, nil
 }

@@ -78,11 +78,15 @@ const caseTag = "cordon:case"
 
 var (
 	tagsCase = conditions{"StringLike": {"aws:RequestTag/" + caseTag: {"*"}}}
-	// The partition is filled in: aws:PolicyARN of AWS's own policies has it
-	// (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html).
-	denyAllAlone = conditions{"ArnEquals": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll"}}}
-	hasCase      = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
+	hasCase  = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
 )
+
+// denyPolicies are the policies that iam-deny-user-by-policy makes.
+const denyPolicies = "iam::{account}:policy/cordon-deny-*"
+
+// userDenies: the one policy of AWS's that is attached, and cordon's own. The partition is filled in: iam:PolicyARN has
+// it (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html).
+var userDenies = conditions{"ArnLike": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll", "arn:{partition}:iam::*:policy/cordon-deny-*"}}}
 
 // taskOf holds a session of the root user to one task
 // (docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html, sts:TaskPolicyArn).
@@ -128,13 +132,19 @@ var onResources = map[string][]grant{
 	"elasticloadbalancing:DeregisterInstancesFromLoadBalancer": {{resources: []string{classicLBs}}},
 	"elasticloadbalancing:RegisterInstancesWithLoadBalancer":   {{resources: []string{classicLBs}}},
 
-	"iam:AttachUserPolicy":       {{resources: []string{users}, only: denyAllAlone}},
+	"iam:AttachUserPolicy":                {{resources: []string{users}, only: userDenies}},
+	"iam:CreatePolicy":                    {{resources: []string{denyPolicies}}},
+	"iam:DeletePolicy":                    {{resources: []string{denyPolicies}}},
+	"iam:DeleteUserPolicy":                {{resources: []string{users}}},
+	"iam:DetachUserPolicy":                {{resources: []string{users}, only: userDenies}},
+	"iam:PutUserPolicy":                   {{resources: []string{users}}},
+	"iam:UpdateAccessKey":                 {{resources: []string{users}}},
+	"iam:UpdateSSHPublicKey":              {{resources: []string{users}}},
+	"iam:UpdateServiceSpecificCredential": {{resources: []string{users}}},
+	"iam:UpdateSigningCertificate":        {{resources: []string{users}}},
+
 	"iam:DeleteRolePolicy":       {{resources: []string{roles}}},
-	"iam:DeleteUserPolicy":       {{resources: []string{users}}},
-	"iam:DetachUserPolicy":       {{resources: []string{users}, only: denyAllAlone}},
 	"iam:PutRolePolicy":          {{resources: []string{roles}}},
-	"iam:PutUserPolicy":          {{resources: []string{users}}},
-	"iam:UpdateAccessKey":        {{resources: []string{users}}},
 	"cloudtrail:StartLogging":    {{resources: []string{trails}}},
 	"cloudtrail:StopLogging":     {{resources: []string{trails}}},
 	"guardduty:UpdateDetector":   {{resources: []string{detectors}}},

@@ -41,6 +41,10 @@ type Drill struct {
 	// DirectoryUsers are the users of a directory who are behind the incident,
 	// DIRECTORY/NAME, as the people who run the directory say.
 	DirectoryUsers []string
+
+	// SessionsOnly: the user must keep working, and the responder asks for the
+	// deny of sessions alone.
+	SessionsOnly bool
 }
 
 // Scenario is an incident that can be built.
@@ -71,6 +75,11 @@ func All() []Scenario {
 
 		leakedKey,
 		fullQuota,
+		quarantined,
+		credentialsGov,
+		credentialsHalf,
+		keepsWorking,
+		consoleAlone,
 		takeover,
 		standalone,
 		fullSlots,

@@ -68,7 +68,7 @@ func (i *incident) answer(doc finding.Doc) casefile.Plan {
 		Format: 1, Kind: casefile.PlanContain, Case: "case-1", Simulated: true, Account: i.drill.Account, Region: i.drill.Region, Partition: "aws",
 		Finding: &doc.Incident, FindingRaw: string(doc.Raw), Survives: []string{}, NotCaptured: []string{},
 	}
-	o := playbook.Options{Lock: "governance", LockDays: 30, CaptureDeadline: time.Hour, QuarantineOU: i.drill.QuarantineOU, DirectoryUsers: i.drill.DirectoryUsers}
+	o := playbook.Options{Lock: "governance", LockDays: 30, CaptureDeadline: time.Hour, QuarantineOU: i.drill.QuarantineOU, DirectoryUsers: i.drill.DirectoryUsers, SessionsOnly: i.drill.SessionsOnly}
 	for _, s := range doc.Incident.Subjects {
 		if s.Playbook != book.Name || !slices.Contains(book.Kinds, s.Kind) {
 			continue

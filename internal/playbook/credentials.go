@@ -2,13 +2,12 @@ package playbook
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"cordon/internal/action"
 	"cordon/internal/casefile"
@@ -18,108 +17,119 @@ import (
 var Credentials = Playbook{
 	Name:    casefile.PlaybookCredentials,
 	Summary: "Record a user, deny it everything, sessions made from its keys included, and make its keys and other credentials inactive.",
-	Kinds:   []casefile.Kind{casefile.IAMUser, casefile.AccessKey},
+	Kinds:   []casefile.Kind{casefile.IAMUser, casefile.AccessKey, casefile.FederatedUser},
 	Reads: action.Ops{
-		action.Call((*iam.Client).GetUser), action.Call((*iam.Client).GetAccessKeyLastUsed),
-		action.Call((*iam.Client).ListUserPolicies), action.Call((*iam.Client).GetUserPolicy),
+		action.Call((*sts.Client).GetAccessKeyInfo), action.Call((*iam.Client).GetAccessKeyLastUsed),
+		action.Call((*iam.Client).GetUser), action.Call((*iam.Client).ListAccessKeys),
+		action.Call((*iam.Client).ListUserPolicies), action.Call((*iam.Client).GetUserPolicy), action.Call((*iam.Client).ListAttachedUserPolicies),
+		action.Call((*iam.Client).ListGroupsForUser), action.Call((*iam.Client).GetLoginProfile), action.Call((*iam.Client).ListMFADevices),
+		action.Call((*iam.Client).ListServiceSpecificCredentials), action.Call((*iam.Client).ListSigningCertificates), action.Call((*iam.Client).ListSSHPublicKeys),
+		action.Call((*iam.Client).GetAccountSummary),
 	},
-	Actions: []action.Action{action.DenyUser, action.DisableKeys},
+	Actions: []action.Action{
+		action.RecordUser, action.RecordCredentialReport,
+		action.DenyUser, action.DenyUserByPolicy, action.DisableKeys, action.DisableServiceCredentials, action.DisableCertificates, action.DisableSSHKeys,
+	},
 	Resolve: resolveCredentials,
 	Draft:   draftCredentials,
 }
 
-// resolveCredentials turns an access key into its user.
-func resolveCredentials(ctx context.Context, c *action.AWS, in Incident) (casefile.Subject, error) {
-	s := in.Subject
-	if s.Kind != casefile.AccessKey {
-		return s, nil
-	}
-	out, err := c.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(s.ID)})
-	if err != nil {
-		return s, fmt.Errorf("ask whose access key %s is: %w", s.ID, err)
-	}
-	if aws.ToString(out.UserName) == "" {
-		return s, fmt.Errorf("access key %s belongs to no user of account %s", s.ID, c.Account)
-	}
-	s.Kind, s.ID, s.ARN, s.Region = casefile.IAMUser, aws.ToString(out.UserName), "", ""
-	return s, nil
-}
+// The keys by which the steps name each other.
+const (
+	keyUserDeny     = "deny"
+	keyUserKeys     = "keys"
+	keyServices     = "service-credentials"
+	keyCertificates = "certificates"
+	keySSH          = "ssh-keys"
+)
 
 // credentialsPlan is the draft as it grows.
 type credentialsPlan struct {
+	*userSurvey
 	c     *action.AWS
 	in    Incident
 	o     Options
-	user  iamtypes.User
 	draft Draft
 }
 
 func draftCredentials(ctx context.Context, c *action.AWS, in Incident, o Options) (Draft, error) {
-	out, err := c.IAM.GetUser(ctx, &iam.GetUserInput{UserName: aws.String(in.Subject.ID)})
-	var gone *iamtypes.NoSuchEntityException
-	if errors.As(err, &gone) {
-		return Draft{}, fmt.Errorf("user %s: %w", in.Subject.ID, action.ErrGone)
+	p := &credentialsPlan{c: c, in: in, o: o}
+	switch {
+	case in.Subject.Account != "" && in.Subject.Account != c.Account:
+		// A user of that name in this account is another user.
+		p.warn(fmt.Sprintf("user %s is in account %s, and these are credentials of account %s: nothing is planned for it. Log in there, or tell its owner", in.Subject.ID, in.Subject.Account, c.Account))
+		return p.draft, nil
+	case in.Subject.Kind == casefile.FederatedUser:
+		p.warn(issuerUnknown(in.Subject.ID))
+		return p.draft, nil
 	}
-	if err != nil {
-		return Draft{}, fmt.Errorf("look at user %s: %w", in.Subject.ID, err)
+	var err error
+	if p.userSurvey, err = surveyUser(ctx, c, in.Subject.ID); err != nil {
+		return Draft{}, err
 	}
-	p := &credentialsPlan{c: c, in: in, o: o, user: *out.User}
-	p.contain(ctx)
+	p.warn(p.doubts...)
+	p.add(Step{Key: "record", Action: action.RecordUser, Target: p.target()})
+	p.add(Step{Key: "report", Action: action.RecordCredentialReport, Target: casefile.Target{Kind: casefile.AWSAccount, ID: c.Account, Account: c.Account, Parent: p.name()}})
+	if why := p.spared(); why != "" {
+		p.warn(why)
+		return p.draft, nil
+	}
+	p.contain()
+	p.tell()
 	return p.draft, nil
 }
 
-func (p *credentialsPlan) target() casefile.Target {
-	return casefile.Target{Kind: casefile.IAMUser, ID: aws.ToString(p.user.UserName), ARN: aws.ToString(p.user.Arn), Account: p.c.Account}
-}
+func (p *credentialsPlan) name() string { return aws.ToString(p.user.UserName) }
+
+func (p *credentialsPlan) add(s Step) { p.draft.Steps = append(p.draft.Steps, s) }
 
 func (p *credentialsPlan) warn(lines ...string) {
 	p.draft.Warnings = append(p.draft.Warnings, lines...)
 }
 
-func (p *credentialsPlan) contain(ctx context.Context) {
-	form := action.DenyAll
-	if p.o.SessionsOnly {
-		form = action.DenySessions
-	}
-	p.draft.Steps = append(p.draft.Steps,
-		Step{Key: "deny", Action: action.DenyUser, Target: p.target(), Params: map[string]string{
-			"form": form, "via": p.via(ctx, form), "user_id": aws.ToString(p.user.UserId)}},
-		Step{Key: "keys", Action: action.DisableKeys, Target: p.target(), AfterAny: []string{"deny"}})
+func (p *credentialsPlan) target() casefile.Target {
+	return casefile.Target{Kind: casefile.IAMUser, ID: p.name(), ARN: aws.ToString(p.user.Arn), Account: p.c.Account}
 }
 
-// via is how the deny is put on: inline where the quota has room for it. Where that could not be read, inline is tried.
-func (p *credentialsPlan) via(ctx context.Context, form string) string {
-	used, err := p.inlineSize(ctx)
-	if err != nil {
-		p.warn(fmt.Sprintf("how full the user's inline policies are could not be read, so that the deny may not fit: %v", err))
-		return action.ViaInline
+// spared says why the user is not cut off, "" where it is.
+func (p *credentialsPlan) spared() string {
+	switch {
+	case action.CallerUser(p.c.Caller) == p.name():
+		return fmt.Sprintf("cordon itself acts as user %s, and would cut itself off: nothing but the record is planned. Log in as somebody else, and plan again", p.name())
+	case slices.Contains(p.o.Spare, aws.ToString(p.user.Arn)):
+		return fmt.Sprintf("user %s is spared, as you asked: nothing but the record is planned", p.name())
 	}
-	if used+action.UserDenySize(form) <= action.UserInlineQuota {
-		return action.ViaInline
-	}
-	p.warn(fmt.Sprintf("the user's inline policies take %d of %d characters: the deny is attached as a managed policy instead", used, action.UserInlineQuota))
-	return action.ViaManaged
+	return ""
 }
 
-func (p *credentialsPlan) inlineSize(ctx context.Context) (int, error) {
-	used := 0
-	pages := iam.NewListUserPoliciesPaginator(p.c.IAM, &iam.ListUserPoliciesInput{UserName: p.user.UserName})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("list the inline policies of user %s: %w", aws.ToString(p.user.UserName), err)
+// contain denies before it switches off: whoever can still act with the user makes a second key. The kinds of
+// credentials do not wait for each other.
+func (p *credentialsPlan) contain() {
+	var denied []string
+	if via := p.via(); via != "" {
+		deny := action.DenyUser
+		if via == action.ViaManaged && p.form() == action.DenySessions {
+			deny = action.DenyUserByPolicy
 		}
-		for _, name := range page.PolicyNames {
-			out, err := p.c.IAM.GetUserPolicy(ctx, &iam.GetUserPolicyInput{UserName: p.user.UserName, PolicyName: aws.String(name)})
-			if err != nil {
-				return 0, fmt.Errorf("read policy %s of user %s: %w", name, aws.ToString(p.user.UserName), err)
-			}
-			text, err := url.PathUnescape(aws.ToString(out.PolicyDocument))
-			if err != nil {
-				return 0, fmt.Errorf("decode policy %s of user %s: %w", name, aws.ToString(p.user.UserName), err)
-			}
-			used += action.PolicySize(text)
-		}
+		p.add(Step{
+			Key: keyUserDeny, Action: deny, Target: p.target(), Summary: p.denySummary(), Impact: p.denyImpact(),
+			Params: map[string]string{"form": p.form(), "via": via, "user_id": aws.ToString(p.user.UserId)},
+		})
+		denied = []string{keyUserDeny}
 	}
-	return used, nil
+	off := func(key string, a action.Action, impact ...string) {
+		p.add(Step{Key: key, Action: a, Target: p.target(), AfterAny: denied, Impact: impact, Params: map[string]string{"user_id": aws.ToString(p.user.UserId)}})
+	}
+	if p.keys.seen {
+		off(keyUserKeys, action.DisableKeys, p.keysImpact()...)
+	}
+	if p.services.any() {
+		off(keyServices, action.DisableServiceCredentials)
+	}
+	if p.certificates.any() {
+		off(keyCertificates, action.DisableCertificates)
+	}
+	if p.sshKeys.any() {
+		off(keySSH, action.DisableSSHKeys)
+	}
 }
