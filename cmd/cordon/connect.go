@@ -26,12 +26,12 @@ type connection struct {
 // reaches adds the flags of the commands that reach AWS.
 func (a *app) reaches(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&a.conn.profile, "profile", "", "AWS profile")
-	f.StringVar(&a.conn.region, "region", "", "AWS region (default: the finding's, where there is one, else the profile's)")
-	f.StringVar(&a.conn.roleARN, "role-arn", "", "role to assume in the member account")
-	f.StringVar(&a.conn.externalID, "external-id", "", "external id for --role-arn")
-	f.StringVar(&a.conn.management, "management-profile", "", "AWS profile of the organisation's management account, or of its delegated administrator (default: the profile that assumes --role-arn, where it is)")
-	f.StringVar(&a.conn.endpoint, "endpoint-url", "", "an emulator's address, for tests; the environment's is ignored")
+	f.StringVar(&a.conn.profile, "profile", "", "AWS profile (`NAME`)")
+	f.StringVar(&a.conn.region, "region", "", "AWS `REGION` (default: the finding's, where there is one, else the profile's)")
+	f.StringVar(&a.conn.roleARN, "role-arn", "", "role to assume in the member account (`ROLE`)")
+	f.StringVar(&a.conn.externalID, "external-id", "", "external id for --role-arn (`TEXT`)")
+	f.StringVar(&a.conn.management, "management-profile", "", "AWS profile of the organisation's management account (`NAME`), or of its delegated administrator; default: the credentials that assume --role-arn, where they are of that account")
+	f.StringVar(&a.conn.endpoint, "endpoint-url", "", "an emulator's address (`URL`), for tests; the environment's is ignored")
 }
 
 // connect makes the clients and asks who the caller is. Endpoints from the environment and the configuration

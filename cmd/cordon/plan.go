@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,79 +17,6 @@ import (
 	"cordon/internal/finding"
 	"cordon/internal/playbook"
 )
-
-// planFlags are the responder's choices.
-type planFlags struct {
-	out, caseID string
-	tags        []string
-	responder   []string
-	opts        playbook.Options
-	from        source // where to look for what was reached; nowhere where none is given
-	cuts        bool   // the plan is carried out at once: what can be looked for after the cut is
-}
-
-// looks tells whether what was reached is looked for before planning: a resource is cut first, and an identity with
-// the sessions and roles that were reached from it.
-func (p *planFlags) looks(subjects []casefile.Subject) bool {
-	return p.from.given() && (!p.cuts || !p.opts.CutFirst && slices.ContainsFunc(subjects, identityFirst))
-}
-
-func (p *planFlags) add(c *cobra.Command) {
-	f := c.Flags()
-	f.StringVar(&p.out, "out", "", "write the plan to this file")
-	f.StringVar(&p.caseID, "case", "", "the case's id (default: from the finding)")
-	f.BoolVar(&p.opts.CutFirst, "cut-first", false, "contain ahead of the evidence: data is leaving now")
-	f.StringVar(&p.opts.Cut, "cut", "", "stop: stop the instance after the evidence (memory is lost)")
-	f.BoolVar(&p.opts.Standby, "standby", false, "keep it in its Auto Scaling group, in standby, instead of detaching")
-	f.BoolVar(&p.opts.RevokeRole, "revoke-role", false, "cut every session of the role, not this instance's alone")
-	f.BoolVar(&p.opts.ForensicsEgress, "forensics-egress", false, "leave 443 to the VPC's own SSM and S3 endpoints")
-	f.StringVar(&p.opts.Lock, "lock", "governance", "lock the snapshots: governance, compliance or none")
-	f.IntVar(&p.opts.LockDays, "lock-days", 30, "for how many days")
-	f.StringArrayVar(&p.tags, "tag", nil, "key=value added to whatever cordon tags, such as a ticket")
-	f.StringArrayVar(&p.responder, "responder-address", nil, "your own address or network: never denied")
-	f.BoolVar(&p.opts.SessionsOnly, "sessions-only", false, "credentials: deny only the sessions issued until now, for a user who must keep working with new keys")
-	f.StringVar(&p.opts.OnlySession, "only-session", "", "role: cut the one session of that name, not all of them")
-	f.StringVar(&p.opts.SourceIdentity, "source-identity", "", "role: cut only the sessions with that source identity")
-	f.StringArrayVar(&p.opts.CloseTo, "close-to", nil, "role: an ARN or account id that may not assume it any more; may be repeated")
-	f.StringArrayVar(&p.opts.CutProviders, "cut-provider", nil, "role: the ARN of a SAML or OIDC provider that may sign nobody in any more; may be repeated")
-	f.StringVar(&p.opts.SSOUser, "sso-user", "", "role: the Identity Center user behind it (default: the finding's session name)")
-	f.StringArrayVar(&p.opts.DirectoryUsers, "directory-user", nil, "role: DIRECTORY/NAME of an AWS Managed Microsoft AD user to disable; may be repeated")
-	f.StringArrayVar(&p.opts.Spare, "spare", nil, "account: the ARN of a user or role that is never cut, the responders' own; may be repeated")
-	f.StringVar(&p.opts.QuarantineOU, "quarantine-ou", "", "account: move it to this organisational unit instead of attaching a policy")
-	f.BoolVar(&p.opts.DeleteRoot, "delete-root", false, "account: plan the deletion of the root user's credentials too, approved on its own")
-	f.DurationVar(&p.opts.CaptureDeadline, "capture-deadline", time.Hour, "with --forensics-egress: when the SSM agent's own calls are cut too")
-}
-
-func (p *planFlags) options() (playbook.Options, error) {
-	o := p.opts
-	o.Tags = map[string]string{}
-	for _, t := range p.tags {
-		k, v, ok := strings.Cut(t, "=")
-		if !ok || k == "" || strings.HasPrefix(k, "cordon:") || strings.HasPrefix(k, "aws:") || strings.Contains(t, "\n") {
-			return o, fmt.Errorf("%w: --tag %q is not key=value", errUsage, t)
-		}
-		o.Tags[k] = v
-	}
-	for _, r := range p.responder {
-		prefix, err := netip.ParsePrefix(r)
-		if addr, addrErr := netip.ParseAddr(r); addrErr == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			return o, fmt.Errorf("%w: --responder-address %q is neither an address nor a network", errUsage, r)
-		}
-		o.Responder = append(o.Responder, prefix)
-	}
-	switch {
-	case o.Cut != "" && o.Cut != "stop":
-		return o, fmt.Errorf("%w: --cut takes stop, not %q", errUsage, o.Cut)
-	case o.Lock != "governance" && o.Lock != "compliance" && o.Lock != "none":
-		return o, fmt.Errorf("%w: --lock takes governance, compliance or none, not %q", errUsage, o.Lock)
-	case o.LockDays < 1 || o.LockDays > 36500:
-		return o, fmt.Errorf("%w: --lock-days takes 1 to 36500", errUsage)
-	}
-	return o, identityOptions(o)
-}
 
 func (a *app) planCommand() *cobra.Command {
 	var p planFlags
@@ -180,6 +105,7 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 		m.plan.Warnings = append(m.plan.Warnings, p.notLooked())
 	}
 	m.told()
+	m.plan.Warnings = append(m.plan.Warnings, p.idle(m.plan)...)
 	if m.lacks == nil && refused != nil {
 		m.lacks = fmt.Errorf("%w: %w", engine.ErrPartly, refused)
 	}

@@ -30,12 +30,12 @@ func (s *source) flags(a *app, c *cobra.Command, takes ...string) {
 	for _, name := range takes {
 		switch name {
 		case "logs":
-			f.StringArrayVar(&s.logs, name, nil, "a folder, a file or s3://bucket/prefix with logs; may be repeated")
-			f.StringArrayVar(&s.keys, "public-keys", nil, "a file with what aws cloudtrail list-public-keys printed, to check digest files with; may be repeated")
+			f.StringArrayVar(&s.logs, name, nil, "a folder, a file or s3://bucket/prefix with logs (`PATH`); may be repeated")
+			f.StringArrayVar(&s.keys, "public-keys", nil, "a `FILE` with what aws cloudtrail list-public-keys printed, to check digest files with; may be repeated")
 		case "lookup":
 			f.BoolVar(&s.lookup, name, false, "no logs: ask CloudTrail's LookupEvents in every enabled region")
 		case "index":
-			f.StringVar(&s.index, name, "", "a folder that cordon trail index made")
+			f.StringVar(&s.index, name, "", "a `FOLDER` that cordon trail index made")
 		}
 	}
 	a.reaches(c)
