@@ -26,6 +26,19 @@ var takeover = Scenario{
 	},
 }
 
+var takeoverGov = Scenario{
+	Name:    "account-gov",
+	Summary: "the same takeover in AWS GovCloud, where every ARN is of another partition",
+	Build: func(o Options) Drill {
+		e := newEstate(o, "us-gov-west-1", func(a *awssim.Options) { a.Partition = "aws-us-gov" })
+		e.world.AddOrganization(managing)
+		admin := e.takeover()
+		d := e.about(account, e.report("", e.blinded(admin)))
+		d.Management = e.arnOf("sts", "", managing, "assumed-role/org-response/responder")
+		return d
+	},
+}
+
 var standalone = Scenario{
 	Name:    "account-standalone",
 	Summary: "the same in an account that is in no organisation: there is no outside to act from",
@@ -76,6 +89,11 @@ func (e *estate) takeover() *awssim.User {
 	w.AddRole(awssim.Role{Name: "support-access", Created: e.now, Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` +
 		e.arnOf("iam", "", "666677778888", "root") + `"},"Action":"sts:AssumeRole"}]}`})
 	w.AddTrail(awssim.Trail{Name: "audit", Home: e.region, MultiRegion: true})
+	if e.partition == "aws-us-gov" {
+		w.AddTrail(awssim.Trail{Name: "data-events", Home: "us-gov-east-1"})
+		w.AddDetector("us-gov-east-1", "d0000000000000000000000000gove01").Disabled = true
+		return admin
+	}
 	w.AddTrail(awssim.Trail{Name: "data-events", Home: "us-east-1"})
 	w.AddTrail(awssim.Trail{Name: "untouched", Home: "eu-central-1", Logging: true})
 	w.AddDetector("us-east-1", "d000000000000000000000000000us01").Disabled = true

@@ -82,6 +82,7 @@ func All() []Scenario {
 		consoleAlone,
 		takeover,
 		standalone,
+		takeoverGov,
 		fullSlots,
 		large,
 		rootUsed,

@@ -25,8 +25,7 @@ func (p *accountPlan) fromOutside(ctx context.Context) {
 	}
 	target := casefile.Target{Kind: casefile.AWSAccount, ID: p.id, Account: p.organisation}
 	if p.o.QuarantineOU != "" {
-		p.add(Step{Key: "move", Action: action.MoveAccount, Target: target, Params: map[string]string{"unit": p.o.QuarantineOU}})
-		p.warn("whom the unit's policies leave in is the organisation's own choice: make sure that it is you")
+		p.move(ctx, target)
 		return
 	}
 	if p.policiesOff {

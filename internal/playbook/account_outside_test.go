@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,7 +16,7 @@ func TestOrganisationIsSeenFromOutside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := draftIn(t, "account-takeover", func(w *awssim.World) {
 			w.SetHook(func(c awssim.Call) awssim.Fault {
-				if c.Operation == "DescribeOrganization" && strings.Contains(c.Actor, ":111122223333:") {
+				if c.Operation == "DescribeOrganization" {
 					return awssim.Fault{Before: awssim.AccessDenied(c.Operation)}
 				}
 				return awssim.Fault{}
@@ -54,6 +55,57 @@ func TestQuarantineTooLongIsSaid(t *testing.T) {
 		d := draftIn(t, "account-takeover", nil, Options{Spare: spare})
 		if actionsOf(d)["org-quarantine-policy"] != 0 || !said(d.Warnings, "spare fewer principals") {
 			t.Errorf("steps %v, warnings %q", actionsOf(d), d.Warnings)
+		}
+	})
+}
+
+// A unit is moved into where something of its own, or of a unit that it is in, denies something; the root's policies
+// hold anyway.
+func TestMoveIsPlannedIntoWhatRestricts(t *testing.T) {
+	deny := awssim.ControlPolicy{Name: "q", Content: `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`}
+	for _, c := range []struct {
+		name string
+		unit func(w *awssim.World) string
+		move int
+		says string
+	}{
+		{"its own policy", func(w *awssim.World) string { return w.AddOrgUnit("r-exam", "Quarantine", deny) }, 1, "whom the unit's policies leave in"},
+		{"the policy of a unit above", func(w *awssim.World) string { return w.AddOrgUnit(w.AddOrgUnit("r-exam", "Quarantine", deny), "Now") }, 1, "whom the unit's policies leave in"},
+		{"an open unit", func(w *awssim.World) string { return w.AddOrgUnit("r-exam", "Sandbox") }, 0, "denies anything"},
+		{"no such unit", func(*awssim.World) string { return "ou-exam-nowhere0" }, 0, "is not in the organisation"},
+		{"an unreadable unit", func(w *awssim.World) string {
+			w.SetHook(func(c awssim.Call) awssim.Fault {
+				if c.Operation == "DescribePolicy" {
+					return awssim.Fault{Before: awssim.AccessDenied(c.Operation)}
+				}
+				return awssim.Fault{}
+			})
+			return w.AddOrgUnit("r-exam", "Quarantine", deny)
+		}, 1, "could not be read"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var o Options
+			d := draftWith(t, "account-takeover", func(w *awssim.World, o *Options) { o.QuarantineOU = c.unit(w) }, o)
+			if n := actionsOf(d); n["org-move-account"] != c.move || n["org-quarantine-account"] != 0 || !said(d.Warnings, c.says) {
+				t.Errorf("%s: steps %v, warnings %q", c.name, n, d.Warnings)
+			}
+		})
+	}
+}
+
+// In another partition nothing that is planned names this one.
+func TestAccountOfAnotherPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := draftIn(t, "account-gov", nil, Options{})
+		if n := actionsOf(d); n["org-quarantine-account"] != 1 || n["cloudtrail-start-logging"] != 2 || n["guardduty-enable-detector"] != 1 || n["iam-deny-user"] != 9 {
+			t.Errorf("steps %v, warnings %q", n, d.Warnings)
+		}
+		lines := slices.Concat(d.Warnings, d.Survives, d.NotCaptured)
+		for _, s := range d.Steps {
+			lines = append(lines, fmt.Sprint(s.Target, s.Params, s.Impact))
+		}
+		if said(lines, "arn:aws:") {
+			t.Errorf("an ARN of another partition: %q", lines)
 		}
 	})
 }

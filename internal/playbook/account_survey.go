@@ -24,7 +24,8 @@ import (
 
 var accountReads = action.Ops{
 	action.Call((*organizations.Client).DescribeOrganization), action.Call((*organizations.Client).ListPoliciesForTarget),
-	action.Call((*organizations.Client).ListRoots), action.Call((*iam.Client).GetRole),
+	action.Call((*organizations.Client).ListRoots), action.Call((*organizations.Client).ListParents),
+	action.Call((*organizations.Client).DescribePolicy), action.Call((*organizations.Client).DescribeAccount), action.Call((*iam.Client).GetRole),
 	action.Call((*iam.Client).ListOrganizationsFeatures),
 	action.Call((*iam.Client).GetAccountAuthorizationDetails), action.Call((*iam.Client).GetAccountSummary),
 	action.Call((*ec2.Client).DescribeRegions),
@@ -92,19 +93,13 @@ func (s *accountSurvey) say(line string) {
 }
 
 func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
-	org, err := c.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
-	if err != nil && action.Code(err) != "AWSOrganizationsNotInUseException" && c.Management != nil {
-		// Whoever took the account can keep the responder in it from asking, but not the management account.
-		org, err = c.Management.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
-	}
-	if action.Code(err) == "AWSOrganizationsNotInUseException" {
-		return
-	}
-	if err != nil || org.Organization == nil {
+	var err error
+	if s.organisation, err = s.managedBy(ctx, c); err != nil {
 		s.doubt("whether the account is in an organisation", err)
+	}
+	if s.organisation == "" {
 		return
 	}
-	s.organisation = aws.ToString(org.Organization.MasterAccountId)
 	if s.outside, err = c.Outside(s.id); err != nil {
 		return
 	}
@@ -126,6 +121,32 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 			return p.Type == orgtypes.PolicyTypeServiceControlPolicy && p.Status == orgtypes.PolicyTypeStatusEnabled
 		})
 	})
+}
+
+// managedBy is the management account of the organisation that the account is in, "" where it is in none. Whoever took
+// the account can keep the responder in it from asking, but not the management account, in whose answer the account's ARN
+// names it.
+func (s *accountSurvey) managedBy(ctx context.Context, c *action.AWS) (string, error) {
+	org, err := c.Organizations.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	switch {
+	case action.Code(err) == "AWSOrganizationsNotInUseException":
+		return "", nil
+	case err == nil && org.Organization != nil:
+		return aws.ToString(org.Organization.MasterAccountId), nil
+	case err == nil:
+		return "", errors.New("AWS answered without an organisation")
+	case c.Management == nil:
+		return "", err
+	}
+	out, outErr := c.Management.Organizations.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: aws.String(s.id)})
+	if outErr != nil || out.Account == nil {
+		return "", errors.Join(err, outErr)
+	}
+	parts := strings.Split(aws.ToString(out.Account.Arn), ":")
+	if len(parts) != 6 {
+		return "", fmt.Errorf("account %s has the ARN %q in the organisation", s.id, aws.ToString(out.Account.Arn))
+	}
+	return parts[4], nil
 }
 
 // lookAtFeatures asks whether the organisation manages root users

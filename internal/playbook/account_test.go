@@ -19,14 +19,22 @@ import (
 // draftIn drafts the account playbook on a drill's account.
 func draftIn(t *testing.T, name string, change func(*awssim.World), o Options) Draft {
 	t.Helper()
+	return draftWith(t, name, func(w *awssim.World, _ *Options) {
+		if change != nil {
+			change(w)
+		}
+	}, o)
+}
+
+// draftWith is draftIn where the choices come from the account that was changed.
+func draftWith(t *testing.T, name string, change func(*awssim.World, *Options), o Options) Draft {
+	t.Helper()
 	s, ok := drill.Find(name)
 	if !ok {
 		t.Fatalf("no drill %s", name)
 	}
 	d := s.Build(drill.Options{Seed: 1})
-	if change != nil {
-		change(d.World)
-	}
+	change(d.World, &o)
 	connect := func(caller string) *action.AWS {
 		cfg := aws.Config{Region: d.Region, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
 		d.World.Attach(&cfg, caller)
@@ -134,8 +142,8 @@ func TestUnreadableAccountIsSaid(t *testing.T) {
 		"GetTrailStatus":                 "records could not be read",
 		"ListDetectors":                  "GuardDuty in us-east-1",
 		"GetDetector":                    "detector d000000000000000000000000000us01",
-		"DescribeOrganization":           "in an organisation",
 		"ListPoliciesForTarget":          "which service control policies",
+		"DescribeAccount":                "in an organisation",
 		"ListRoots":                      "uses service control policies",
 		"ListOrganizationsFeatures":      "root users",
 		"GetRole":                        "who acts here",
@@ -143,7 +151,7 @@ func TestUnreadableAccountIsSaid(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := draftIn(t, "account-takeover", func(w *awssim.World) {
 				w.SetHook(func(c awssim.Call) awssim.Fault {
-					if c.Operation == operation {
+					if c.Operation == operation || operation == "DescribeAccount" && c.Operation == "DescribeOrganization" {
 						return awssim.Fault{Before: awssim.AccessDenied(operation)}
 					}
 					return awssim.Fault{}
