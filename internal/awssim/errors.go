@@ -122,6 +122,10 @@ func errorsOf(service string) protocolErrors {
 		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "ServiceException", "ServiceUnavailable", "ExpiredTokenException", 400, 400}
 	case "account":
 		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "InternalServerException", "ServiceUnavailable", "ExpiredTokenException", 429, 403}
+	case "ecs":
+		return protocolErrors{"ThrottlingException", "AccessDeniedException", "ServerException", "ServiceUnavailable", "ExpiredTokenException", 400, 400}
+	case "lambda":
+		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "ServiceException", "ServiceUnavailable", "ExpiredTokenException", 429, 403}
 	case "guardduty":
 		return protocolErrors{"TooManyRequestsException", "AccessDeniedException", "InternalServerErrorException", "ServiceUnavailable", "ExpiredTokenException", 429, 403}
 	default:
@@ -185,7 +189,7 @@ func notEnabled(call Call) error {
 		return failWith(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
 	case "autoscaling", "elasticloadbalancing", "elasticloadbalancingv2":
 		return failWith(403, "OptInRequired", "The AWS Access Key Id needs a subscription for the service")
-	case "ssm", "kms", "guardduty", "cloudtrail":
+	case "ssm", "kms", "guardduty", "cloudtrail", "ecs", "lambda":
 		return failWith(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	default:
 		return failWith(403, "InvalidClientTokenId", "The security token included in the request is invalid")

@@ -20,11 +20,16 @@ type IAMState struct {
 	InstanceProfiles map[string]*InstanceProfile `dump:"iam/instance-profile"`
 	Users            map[string]*User            `dump:"iam/user"`
 	Groups           map[string]*Group           `dump:"iam/group"`
-	Policies         map[string]*ManagedPolicy   `dump:"iam/policy"` // by ARN
+	Policies         map[string]*ManagedPolicy   `dump:"iam/policy"`        // by ARN
+	SAMLProviders    map[string]*SAMLProvider    `dump:"iam/saml-provider"` // by ARN
+	OIDCProviders    map[string]*OIDCProvider    `dump:"iam/oidc-provider"` // by ARN
 	Root             RootUser                    `dump:"iam/root"`
 
 	// KeysElsewhere is access keys of other accounts, with their account.
 	KeysElsewhere map[string]string
+
+	TrustQuota        int // of a trust policy's size; 0 means AWS's own
+	RoleAttachedQuota int // of the managed policies on a role; 0 means AWS's own
 
 	Report    *CredentialReport
 	reporting bool
@@ -34,7 +39,7 @@ func newIAMState() IAMState {
 	return IAMState{
 		Roles: map[string]*Role{}, InstanceProfiles: map[string]*InstanceProfile{},
 		Users: map[string]*User{}, Groups: map[string]*Group{}, Policies: map[string]*ManagedPolicy{},
-		KeysElsewhere: map[string]string{},
+		SAMLProviders: map[string]*SAMLProvider{}, OIDCProviders: map[string]*OIDCProvider{}, KeysElsewhere: map[string]string{},
 	}
 }
 
@@ -63,6 +68,10 @@ type Role struct {
 	Inline      map[string]string
 	Attached    map[string]string
 	Tags        map[string]string
+	Used        time.Time // last; zero where it never was
+	UsedIn      string    // the region of it
+
+	trusted map[string]string // unique id by the ARN in the trust policy
 }
 
 // InstanceProfile is what an instance is given; the role in it (one at most)
@@ -127,6 +136,7 @@ func (w *World) AddRole(role Role) *Role {
 		role.Inline = map[string]string{}
 	}
 	w.account.IAM.Roles[role.Name] = &role
+	w.account.IAM.bind(&role)
 	w.noteKnown()
 	return &role
 }
@@ -183,7 +193,7 @@ func iamGetRole(r *Request, in *iam.GetRoleInput) (*iam.GetRoleOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &iam.GetRoleOutput{Role: roleOut(role)}, nil
+	return &iam.GetRoleOutput{Role: roleOut(r, role)}, nil
 }
 
 func iamListRolePolicies(r *Request, in *iam.ListRolePoliciesInput) (*iam.ListRolePoliciesOutput, error) {
@@ -322,14 +332,19 @@ func writableRole(r *Request, name *string) (*Role, error) {
 	return role, nil
 }
 
-func roleOut(role *Role) *types.Role {
+func roleOut(r *Request, role *Role) *types.Role {
+	used := &types.RoleLastUsed{Region: optional(role.UsedIn)}
+	if !role.Used.IsZero() {
+		used.LastUsedDate = aws.Time(role.Used)
+	}
 	return &types.Role{
 		Arn: aws.String(role.ARN), RoleId: aws.String(role.ID), RoleName: aws.String(role.Name), Path: aws.String(role.Path),
 		CreateDate:               aws.Time(role.Created),
-		AssumeRolePolicyDocument: aws.String(percentEncode(role.Trust)),
+		AssumeRolePolicyDocument: aws.String(percentEncode(r.Account.IAM.shownTrust(role))),
 		Description:              optional(role.Description),
 		MaxSessionDuration:       aws.Int32(int32(role.MaxSession / time.Second)),
 		Tags:                     iamTags(role.Tags),
+		RoleLastUsed:             used,
 	}
 }
 
@@ -339,7 +354,7 @@ func profileOut(r *Request, p *InstanceProfile) *types.InstanceProfile {
 		Path: aws.String(p.Path), CreateDate: aws.Time(p.Created), Roles: []types.Role{}, Tags: iamTags(p.Tags),
 	}
 	if role := r.Account.IAM.Roles[p.Role]; role != nil {
-		out.Roles = append(out.Roles, *roleOut(role))
+		out.Roles = append(out.Roles, *roleOut(r, role))
 	}
 	return out
 }

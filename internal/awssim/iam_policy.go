@@ -8,23 +8,34 @@ import (
 	"time"
 )
 
+// Requester is who makes a request, as policies see it.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+type Requester struct {
+	UserID         string // AROA…:session-name
+	SourceIdentity string // "" where none was set: the key is then not there
+	Issued         time.Time
+}
+
 // Denied says whether the session userID (AROA…:session-name) of a role, whose credentials were issued at
-// tokenIssued, is refused action by an inline Deny on the role. It is no policy engine: it knows Deny
-// statements on every resource, under StringEquals or StringLike on aws:userid and DateLessThan on
-// aws:TokenIssueTime. A statement with anything else counts as stopping nobody, so that a deny which the
-// simulator cannot judge never passes for one that works.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html
+// tokenIssued, is refused action by a Deny on the role.
 func (w *World) Denied(roleName, userID string, action string, tokenIssued time.Time) bool {
+	return w.DeniedTo(roleName, Requester{UserID: userID, Issued: tokenIssued}, action)
+}
+
+// DeniedTo is Denied for a requester with all that there is to say of it. It is no policy engine: it knows Deny
+// statements on every resource, in inline and attached policies, under StringEquals or
+// StringLike on aws:userid and aws:SourceIdentity and DateLessThan on aws:TokenIssueTime. A statement with anything
+// else counts as stopping nobody, so that a deny which the simulator cannot judge never passes for one that works.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html
+func (w *World) DeniedTo(roleName string, s Requester, action string) bool {
 	denied := false
 	w.Do(func(a *Account) {
 		role := a.IAM.Roles[roleName]
 		if role == nil {
 			return
 		}
-		for _, document := range role.Inline {
-			if policyDenies(document, userID, action, tokenIssued) {
-				denied = true
-			}
+		for _, document := range a.documents(role.Inline, role.Attached) {
+			denied = denied || policyDenies(document, s, action)
 		}
 	})
 	return denied
@@ -60,7 +71,7 @@ func (w *World) UserDenied(name string, with Credential, action string) bool {
 			userID = a.ID + ":" + with.Federated
 		}
 		for _, document := range a.policiesOf(u) {
-			if policyDenies(document, userID, action, with.Issued) {
+			if policyDenies(document, Requester{UserID: userID, Issued: with.Issued}, action) {
 				denied = true
 			}
 		}
@@ -70,23 +81,26 @@ func (w *World) UserDenied(name string, with Credential, action string) bool {
 
 // policiesOf gives the documents that hold for a user.
 func (a *Account) policiesOf(u *User) []string {
-	var all []string
-	add := func(inline, attached map[string]string) {
-		for _, document := range inline {
-			all = append(all, document)
-		}
-		for arn := range attached {
-			if p, ok := a.IAM.Policies[arn]; ok {
-				all = append(all, p.Document)
-			} else if p, ok := a.awsPolicy(arn); ok {
-				all = append(all, p.Document)
-			}
-		}
-	}
-	add(u.Inline, u.Attached)
+	all := a.documents(u.Inline, u.Attached)
 	for _, n := range u.Groups {
 		if g := a.IAM.Groups[n]; g != nil {
-			add(g.Inline, g.Attached)
+			all = append(all, a.documents(g.Inline, g.Attached)...)
+		}
+	}
+	return all
+}
+
+// documents gives those of inline and attached policies.
+func (a *Account) documents(inline, attached map[string]string) []string {
+	var all []string
+	for _, document := range inline {
+		all = append(all, document)
+	}
+	for arn := range attached {
+		if p, ok := a.IAM.Policies[arn]; ok {
+			all = append(all, p.Document)
+		} else if p, ok := a.awsPolicy(arn); ok {
+			all = append(all, p.Document)
 		}
 	}
 	return all
@@ -132,13 +146,13 @@ func strictly(data []byte, v any) error {
 	return d.Decode(v)
 }
 
-func policyDenies(document, userID, action string, issued time.Time) bool {
+func policyDenies(document string, session Requester, action string) bool {
 	var doc policyDocument
 	if json.Unmarshal([]byte(document), &doc) != nil {
 		return false
 	}
 	for _, s := range doc.Statement {
-		if s.Effect == "Deny" && slices.Contains(s.Resource, "*") && s.covers(action) && s.applies(userID, issued) {
+		if s.Effect == "Deny" && slices.Contains(s.Resource, "*") && covers(s.Action, s.NotAction, action) && applies(s.Condition, session.facts()) {
 			return true
 		}
 	}
@@ -147,42 +161,68 @@ func policyDenies(document, userID, action string, issued time.Time) bool {
 
 // Action names are not case-sensitive.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
-func (s policyStatement) covers(action string) bool {
+func covers(these, notThese []string, action string) bool {
 	matches := func(pattern string) bool {
 		return policyMatch(strings.ToLower(pattern), strings.ToLower(action))
 	}
-	if len(s.NotAction) > 0 {
-		return !slices.ContainsFunc(s.NotAction, matches)
+	if len(notThese) > 0 {
+		return !slices.ContainsFunc(notThese, matches)
 	}
-	return slices.ContainsFunc(s.Action, matches)
+	return slices.ContainsFunc(these, matches)
 }
 
-// Operators and keys are all needed; of the values of one key, one is enough. Key names are not
-// case-sensitive. A key that is absent from the request meets no operator here.
+// facts is the request's context, by the key in small letters.
+func (s Requester) facts() map[string]string {
+	facts := map[string]string{"aws:userid": s.UserID}
+	if !s.Issued.IsZero() { // an access key of a user's own has none
+		facts["aws:tokenissuetime"] = s.Issued.UTC().Format(time.RFC3339Nano)
+	}
+	if s.SourceIdentity != "" {
+		facts["aws:sourceidentity"] = s.SourceIdentity
+	}
+	return facts
+}
+
+// applies tells whether a Deny's conditions hold. Operators and keys are all needed; of the values of one key, one is
+// enough; under a negated operator none may match, and a key that is not there satisfies it. Key names are not
+// case-sensitive.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
-func (s policyStatement) applies(userID string, issued time.Time) bool {
-	for operator, keys := range s.Condition {
+func applies(conditions map[string]map[string]oneOrMany[string], facts map[string]string) bool {
+	for operator, keys := range conditions {
 		for key, values := range keys {
-			var holds func(value string) bool
-			switch operator + " " + strings.ToLower(key) {
-			case "StringEquals aws:userid":
-				holds = func(v string) bool { return v == userID }
-			case "StringLike aws:userid":
-				holds = func(v string) bool { return policyMatch(v, userID) }
-			case "DateLessThan aws:tokenissuetime":
-				holds = func(v string) bool {
-					limit, err := time.Parse(time.RFC3339, v)
-					return err == nil && !issued.IsZero() && issued.Before(limit)
-				}
+			fact, there := facts[strings.ToLower(key)]
+			if !judgedKeys[strings.ToLower(key)] {
+				return false
+			}
+			matches := func(v string) bool { return false }
+			switch operator {
+			case "StringEquals":
+				matches = func(v string) bool { return v == fact }
+			case "StringLike", "ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike":
+				matches = func(v string) bool { return policyMatch(v, fact) }
+			case "DateLessThan":
+				matches = func(v string) bool { return earlier(fact, v) }
 			default:
 				return false
 			}
-			if !slices.ContainsFunc(values, holds) {
+			some := there && slices.ContainsFunc(values, matches)
+			if some == strings.Contains(operator, "Not") {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// judgedKeys are the keys that a deny can be judged by.
+var judgedKeys = map[string]bool{
+	"aws:userid": true, "aws:sourceidentity": true, "aws:tokenissuetime": true, "aws:principalarn": true, "aws:principalaccount": true,
+}
+
+func earlier(fact, limit string) bool {
+	f, err := time.Parse(time.RFC3339, fact)
+	l, lerr := time.Parse(time.RFC3339, limit)
+	return err == nil && lerr == nil && f.Before(l)
 }
 
 // policyMatch matches * (any run of characters) and ? (any one character).

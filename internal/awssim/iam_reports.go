@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"encoding/csv"
 	"fmt"
 	"slices"
@@ -140,7 +141,9 @@ func iamGetAccountSummary(r *Request, _ *iam.GetAccountSummaryInput) (*iam.GetAc
 		"Users": int32(len(r.Account.IAM.Users)), "Roles": int32(len(r.Account.IAM.Roles)),
 		"AccountAccessKeysPresent": one(len(root.Keys) > 0), "AccountMFAEnabled": one(root.MFA),
 		"UserPolicySizeQuota": userInlineQuota, "AttachedPoliciesPerUserQuota": attachedQuota, "AccessKeysPerUserQuota": 2,
-		"AccountPasswordPresent": one(root.Password), "AccountSigningCertificatesPresent": one(len(root.Certificates) > 0),
+		"AssumeRolePolicySizeQuota": int32(cmp.Or(r.Account.IAM.TrustQuota, trustQuota)), "RolePolicySizeQuota": inlineQuota,
+		"AttachedPoliciesPerRoleQuota": int32(cmp.Or(r.Account.IAM.RoleAttachedQuota, roleAttachedQuota)),
+		"AccountPasswordPresent":       one(root.Password), "AccountSigningCertificatesPresent": one(len(root.Certificates) > 0),
 	}}, nil
 }
 

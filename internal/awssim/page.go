@@ -62,6 +62,10 @@ func invalidToken(r *Request) error {
 		return fail("InvalidNextToken", "The token is not valid.")
 	case "cloudtrail":
 		return fail("InvalidNextTokenException", "The token is not valid.")
+	case "ecs":
+		return fail("InvalidParameterException", "The token is not valid.")
+	case "lambda":
+		return fail("InvalidParameterValueException", "The marker is not valid.")
 	case "kms":
 		return fail("InvalidMarkerException", "The marker is not valid.")
 	default:

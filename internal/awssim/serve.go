@@ -79,7 +79,7 @@ var handlerTable = sync.OnceValue(func() map[reflect.Type]*handler {
 	table := map[reflect.Type]*handler{}
 	for _, list := range [][]handler{
 		stsHandlers(), ec2Handlers(), autoscalingHandlers(), elbHandlers(), elbv2Handlers(),
-		iamHandlers(), iamUserHandlers(), iamUserCredentialHandlers(), iamGroupHandlers(), iamManagedPolicyHandlers(), iamReportHandlers(), rootHandlers(), iamProviderHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(),
+		iamHandlers(), iamUserHandlers(), iamUserCredentialHandlers(), iamGroupHandlers(), iamManagedPolicyHandlers(), iamReportHandlers(), rootHandlers(), iamProviderHandlers(), iamRoleHandlers(), kmsHandlers(), ssmHandlers(), s3Handlers(),
 		guarddutyHandlers(), cloudtrailHandlers(), ecsHandlers(), lambdaHandlers(),
 		organizationsHandlers(), accountHandlers(), identityCenterHandlers(), directoryHandlers(),
 	} {

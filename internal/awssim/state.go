@@ -57,6 +57,8 @@ type Region struct {
 	KMS         KMSState
 	SSM         SSMState
 	GuardDuty   GuardDutyState
+	ECS         ECSState
+	Lambda      LambdaState
 
 	Directory map[string]*DirectoryUser `dump:"ds/user"` // by directory and name
 }
@@ -97,6 +99,8 @@ func newRegion(name, optIn string) *Region {
 		KMS:           newKMSState(),
 		SSM:           newSSMState(),
 		GuardDuty:     newGuardDutyState(),
+		ECS:           newECSState(),
+		Lambda:        newLambdaState(),
 		Directory:     map[string]*DirectoryUser{},
 	}
 }
