@@ -172,7 +172,11 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	}
 	r.flags.plan.opts.DirectoryUsers = append(r.flags.plan.opts.DirectoryUsers, r.drill.DirectoryUsers...)
 	r.flags.plan.opts.SessionsOnly = r.flags.plan.opts.SessionsOnly || r.drill.SessionsOnly
-	m, err := r.plan(ctx, file, r.flags.plan)
+	p := r.flags.plan
+	if r.drill.History {
+		p.from.lookup, p.from.takes = true, []string{"lookup"}
+	}
+	m, err := r.plan(ctx, file, p)
 	if err != nil {
 		return nil, err
 	}

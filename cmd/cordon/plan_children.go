@@ -211,6 +211,9 @@ func reachedBy(doc *trail.Document, s casefile.Subject) *playbook.Reached {
 		if r.Session == "" {
 			r.Session = session
 		}
+		if session != "" && !slices.Contains(r.Sessions, session) {
+			r.Sessions = append(r.Sessions, session)
+		}
 		if parent := identity(doc, n.Parent); parent != nil && parent.ARN != "" {
 			if r.Via == "" {
 				r.Via = parent.ARN

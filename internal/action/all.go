@@ -14,7 +14,7 @@ var All = []Action{
 	DenyUser, DenyUserByPolicy, DisableKeys, DisableServiceCredentials, DisableCertificates, DisableSSHKeys,
 
 	// role
-	RecordRole,
+	RecordRole, NarrowTrust, DenyRoleSession, AttachRoleDeny, CutSAMLProvider, CutOIDCProvider,
 
 	// the identity behind a role
 	RecordSSOUser, DenySSOPolicy, DenySSOUser, RemoveAssignments, LeaveGroups, DisableSSOUser, DisableDirectoryUser,

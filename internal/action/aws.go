@@ -191,7 +191,7 @@ var paces = map[string]struct{ reads, writes [2]int }{
 func (l *limits) wait(ctx context.Context, o Op, writes bool) error {
 	t := turn{op: o}
 	switch {
-	case o.Service == "cloudtrail":
+	case slices.Contains([]string{"cloudtrail", "ecs", "lambda"}, o.Service): // asked in every region side by side
 		t.region = awsmiddleware.GetRegion(ctx)
 	case o.Service == "iam" && writes:
 		t.op.Name = "" // IAM's changes come out of one bucket

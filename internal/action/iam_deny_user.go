@@ -2,10 +2,8 @@ package action
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"cordon/internal/casefile"
@@ -114,12 +112,5 @@ func changeOfDeny(t Target, now userDeny) string {
 	return "everything -> denied" + how
 }
 
-// cutoffBy is AWS's time and the 30 seconds in which the policy spreads; see cutoffFor. The clock is the one that
-// stamped the sessions: without it there is no cut-off that could be relied on.
-func cutoffBy(answer *iam.GetUserOutput) (time.Time, error) {
-	clock, ok := awsmiddleware.GetServerTime(answer.ResultMetadata)
-	if !ok {
-		return time.Time{}, errors.New("AWS's answer does not say what time it is there: no cut-off is guessed from this machine's clock")
-	}
-	return clock.UTC().Add(30 * time.Second).Truncate(time.Second), nil
-}
+// cutoffBy is AWS's time and the 30 seconds in which the policy spreads; see cutoffFor.
+func cutoffBy(answer *iam.GetUserOutput) (time.Time, error) { return cutoffAfter(answer.ResultMetadata) }

@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/smithy-go/middleware"
 
 	"cordon/internal/casefile"
 )
@@ -127,9 +129,14 @@ func cutoffFor(t Target, answer *iam.GetRoleOutput) (time.Time, error) {
 		}
 		return cutoff.UTC(), nil
 	}
-	clock, ok := awsmiddleware.GetServerTime(answer.ResultMetadata)
+	return cutoffAfter(answer.ResultMetadata)
+}
+
+// cutoffAfter is the cut-off of a deny that follows an answer of AWS's.
+func cutoffAfter(answer middleware.Metadata) (time.Time, error) {
+	clock, ok := awsmiddleware.GetServerTime(answer)
 	if !ok {
-		clock = time.Now()
+		return time.Time{}, errors.New("AWS's answer does not say what time it is there: no cut-off is guessed from this machine's clock")
 	}
 	return clock.UTC().Add(30 * time.Second).Truncate(time.Second), nil
 }
@@ -156,6 +163,9 @@ func revocationImpact(ctx context.Context, c *AWS, t Target, _ revocation) ([]st
 	var lines []string
 	if why := uneditable(aws.ToString(role.Role.Path), t.ID); why != "" {
 		lines = append(lines, "this will be refused: "+why)
+	}
+	if t.Param("users") == "listed" { // by the plan, in every region
+		return lines, nil
 	}
 	users, err := roleUsers(ctx, c, t)
 	if err != nil {

@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
+	"time"
 	"unicode"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"golang.org/x/sync/errgroup"
 )
 
 // roleQuota is the characters of all inline policies of a role together, white space apart
@@ -83,29 +86,51 @@ func editable(role *iam.GetRoleOutput, t Target) error {
 
 // roomFor looks whether a document fits beside the role's other inline policies, before anything is sent.
 func roomFor(ctx context.Context, c *AWS, role, name, document string) error {
-	used := 0
-	pages := iam.NewListRolePoliciesPaginator(c.IAM, &iam.ListRolePoliciesInput{RoleName: aws.String(role)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("list the inline policies of role %s: %w", role, err)
-		}
-		for _, other := range page.PolicyNames {
-			if other == name {
-				continue
-			}
-			text, _, err := inlinePolicy(ctx, c, role, other)
-			if err != nil {
-				return err
-			}
-			used += visible(text)
-		}
+	used, err := InlineSize(ctx, c, role, name)
+	if err != nil {
+		return err
 	}
 	if need := visible(document); used+need > roleQuota {
 		return fmt.Errorf("the inline policies of role %s take %d of %d characters, and cordon's deny needs %d: "+
 			"move one of them into a managed policy, or detach the role's policies", role, used, roleQuota, need)
 	}
 	return nil
+}
+
+// InlineSize is how many characters the role's inline policies take of its quota, but for the one of a name. They are
+// read side by side: a role may have dozens, and the deny waits for it.
+func InlineSize(ctx context.Context, c *AWS, role, but string) (int, error) {
+	var names []string
+	pages := iam.NewListRolePoliciesPaginator(c.IAM, &iam.ListRolePoliciesInput{RoleName: aws.String(role), MaxItems: aws.Int32(1000)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return 0, fmt.Errorf("list the inline policies of role %s: %w", role, err)
+		}
+		names = append(names, page.PolicyNames...)
+	}
+	var used atomic.Int64
+	var all errgroup.Group
+	all.SetLimit(16)
+	for _, name := range names {
+		if name == but {
+			continue
+		}
+		all.Go(func() error {
+			text, _, err := inlinePolicy(ctx, c, role, name)
+			used.Add(int64(visible(text)))
+			return err
+		})
+	}
+	err := all.Wait()
+	return int(used.Load()), err
+}
+
+// RoomForDeny tells whether a role whose inline policies take so many characters has room for one more that denies its
+// sessions, or one of them.
+func RoomForDeny(used int) bool {
+	widest := DenyRoleSessionPolicy(strings.Repeat("A", 32), strings.Repeat("s", 64))
+	return used+max(visible(widest), visible(RevokeSessionsPolicy(time.Unix(0, 0)))) <= roleQuota
 }
 
 // visible counts the characters that count against the quota.

@@ -29,7 +29,7 @@ type trial struct {
 }
 
 // trials is every action that changes something, each in an account of its own.
-var trials = slices.Concat(ec2Trials, credentialTrials, accountTrials, identityTrials)
+var trials = slices.Concat(ec2Trials, credentialTrials, roleTrials, accountTrials, identityTrials)
 
 type trialStep struct {
 	action Action

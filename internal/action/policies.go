@@ -48,6 +48,24 @@ func DenySessionPolicy(roleID, instanceID string, keepSSM bool) string {
 	return policyText(s)
 }
 
+// DenyRoleSessionPolicy denies everything to the sessions of one name that a role has, and nothing to anybody else.
+func DenyRoleSessionPolicy(roleID, session string) string {
+	return policyText(policyStatement{
+		Sid: "CordonDenySession", Effect: "Deny", Action: "*", Resource: "*",
+		Condition: map[string]map[string]string{"StringEquals": {"aws:userid": roleID + ":" + session}},
+	})
+}
+
+// DenySourceIdentityPolicy denies everything to the sessions with one source identity. It is set where the first role
+// of a chain is assumed, and nobody can change it from there on
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourceidentity).
+func DenySourceIdentityPolicy(source string) string {
+	return policyText(policyStatement{
+		Sid: "CordonDenySourceIdentity", Effect: "Deny", Action: "*", Resource: "*",
+		Condition: map[string]map[string]string{"StringEquals": {"aws:SourceIdentity": source}},
+	})
+}
+
 // RevokeSessionsPolicy denies everything to every session of a role that was issued before the cut-off, as the
 // console's "Revoke active sessions" does
 // (docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html).

@@ -34,6 +34,7 @@ func iamManagedPolicyHandlers() []handler {
 	return []handler{
 		write(iamCreatePolicy),
 		write(iamDeletePolicy),
+		read(iamListPolicies),
 		read(iamGetPolicy),
 		read(iamGetPolicyVersion),
 	}
@@ -135,6 +136,29 @@ func (s *IAMState) attachments(arn string) int32 {
 		count(g.Attached)
 	}
 	return n
+}
+
+// AWS's own policies are left out: nobody here lists them.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListPolicies.html
+func iamListPolicies(r *Request, in *iam.ListPoliciesInput) (*iam.ListPoliciesOutput, error) {
+	all := view(r, r.Account.IAM.Policies)
+	var arns []string
+	for _, arn := range sortedKeys(all) {
+		if strings.HasPrefix(all[arn].Path, aws.ToString(in.PathPrefix)) && in.Scope != types.PolicyScopeTypeAws {
+			arns = append(arns, arn)
+		}
+	}
+	arns, next, err := page(r, arns, func(s string) string { return s }, in.MaxItems, in.Marker)
+	if err != nil {
+		return nil, err
+	}
+	out := &iam.ListPoliciesOutput{Marker: next, IsTruncated: next != nil}
+	for _, arn := range arns {
+		p := r.policyOut(all[arn])
+		p.Tags = nil
+		out.Policies = append(out.Policies, *p)
+	}
+	return out, nil
 }
 
 // The document is not in this answer.

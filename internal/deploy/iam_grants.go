@@ -53,6 +53,9 @@ const (
 	roles        = "iam::{account}:role/*"
 	users        = "iam::{account}:user/*"
 	rootUser     = "iam::{account}:root"
+	ownPolicies  = "iam::{account}:policy/cordon/*" // that cordon makes
+	samls        = "iam::{account}:saml-provider/*"
+	oidcs        = "iam::{account}:oidc-provider/*"
 	ssoInstances = "sso:::instance/*"
 	ssoSets      = "sso:::permissionSet/*/*"
 	ssoAccounts  = "sso:::account/*"
@@ -79,6 +82,7 @@ const caseTag = "cordon:case"
 var (
 	tagsCase = conditions{"StringLike": {"aws:RequestTag/" + caseTag: {"*"}}}
 	hasCase  = conditions{"StringLike": {"aws:ResourceTag/" + caseTag: {"*"}}}
+	ownAlone = conditions{"ArnLike": {"iam:PolicyARN": {"arn:{partition}:iam::*:policy/cordon/*"}}}
 )
 
 // denyPolicies are the policies that iam-deny-user-by-policy makes.
@@ -168,6 +172,14 @@ var onResources = map[string][]grant{
 	// It looks with such a session, unless an action says more.
 	"sts:AssumeRoot":       {{resources: []string{rootUser}, only: taskOf("IAMAuditRootUserCredentials")}},
 	"ssm:TerminateSession": {{resources: []string{sessions}}},
+
+	// role
+	"iam:AddClientIDToOpenIDConnectProvider":      {{resources: []string{oidcs}}},
+	"iam:AttachRolePolicy":                        {{resources: []string{roles}, only: ownAlone}},
+	"iam:DetachRolePolicy":                        {{resources: []string{roles}, only: ownAlone}},
+	"iam:RemoveClientIDFromOpenIDConnectProvider": {{resources: []string{oidcs}}},
+	"iam:UpdateAssumeRolePolicy":                  {{resources: []string{roles}}},
+	"iam:UpdateSAMLProvider":                      {{resources: []string{samls}}},
 }
 
 // onOthers is the same for the actions whose operations touch other things than those of the rest.
@@ -175,6 +187,10 @@ var onOthers = map[string]map[string][]grant{
 	"sso-deny-user": {
 		"organizations:AttachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgRoots}}},
 		"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgRoots}}},
+	},
+	"iam-attach-role-deny": {
+		"iam:CreatePolicy": {{resources: []string{ownPolicies}}},
+		"iam:DeletePolicy": {{resources: []string{ownPolicies}}},
 	},
 	"root-delete-credentials": {"sts:AssumeRoot": {{resources: []string{rootUser}, only: taskOf("IAMDeleteRootUserCredentials")}}},
 }

@@ -28,6 +28,7 @@ type estate struct {
 	groupEndpoints     string
 	image              string
 	hosts              int // handed out
+	records            int // in the event history
 }
 
 // newEstate lays out the network: a VPC with IPv4 and IPv6, two subnets in two

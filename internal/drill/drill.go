@@ -32,6 +32,10 @@ type Drill struct {
 	Instance string // id of the compromised instance, "" where the incident is about none
 	Subject  string // id of the user, role or account that it is about instead
 
+	// History says that the account's event history shows how it came about, and
+	// is to be asked before planning.
+	History bool
+
 	// Management is the ARN of the responder in the organisation's management
 	// account, "" where there is no organisation or no access to it.
 	Management string

@@ -1,6 +1,8 @@
 package drill
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/guardduty/types"
 
@@ -15,15 +17,32 @@ var roleChain = Scenario{
 	Summary: "a vendor's account comes in through a role's trust, and from there goes on into two more roles",
 	Build: func(o Options) Drill {
 		e := newEstate(o, "eu-west-1")
-		entry := e.trusted("vendor-deploy", trust("AWS", e.arnOf("iam", "", outside, "root")), map[string]string{
-			"assume": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`,
-		})
-		runner := e.world.AddInstanceProfile(awssim.InstanceProfile{Name: "deploy-runner", Role: entry.Name})
-		e.launch(machine{name: "runner-1", profile: runner, agent: true})
-		e.trusted("release-admin", trust("AWS", entry.ARN), nil)
-		e.trusted("customer-export", trust("AWS", entry.ARN), nil)
-		return e.about(entry.Name, e.report("", e.exfiltration(entry, "vendor-ci", "ASIAQ3EGABCDEXAMPLE7")))
+		d := e.about("vendor-deploy", e.chain(e.arnOf("iam", "", outside, "root")))
+		d.History = true
+		return d
 	},
+}
+
+// chain is a role that a vendor may assume, by whom the trust says, and two more that may be assumed from there. The
+// finding is about the first.
+func (e *estate) chain(vendor string) []byte {
+	entry := e.trusted("vendor-deploy", trust("AWS", vendor), map[string]string{
+		"assume": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}]}`,
+	})
+	runner := e.world.AddInstanceProfile(awssim.InstanceProfile{Name: "deploy-runner", Role: entry.Name})
+	e.launch(machine{name: "runner-1", profile: runner, agent: true})
+	admin := e.trusted("release-admin", trust("AWS", entry.ARN), nil)
+	export := e.trusted("customer-export", trust("AWS", entry.ARN), nil)
+	const first, second, third = "ASIAQ3EGABCDEXAMPLE7", "ASIAQ3EGABCDEXAMPLE8", "ASIAQ3EGABCDEXAMPLE9"
+	in := e.holder(entry, "vendor-ci", first)
+	e.happened(
+		e.assumes(stranger(outside, "AIDAVENDORCIEXAMPLE01"), entry, "vendor-ci", first, 55*time.Minute),
+		act{who: in, name: "ListRoles", source: "iam.amazonaws.com", ago: 50 * time.Minute, address: intruderAddress},
+		e.assumes(in, admin, "release-42", second, 48*time.Minute),
+		e.assumes(in, export, "nightly", third, 40*time.Minute),
+		act{who: e.holder(export, "nightly", third), name: "ListBuckets", source: "s3.amazonaws.com", ago: 30 * time.Minute, address: intruderAddress},
+	)
+	return e.report("", e.exfiltration(entry, "vendor-ci", first))
 }
 
 // trusted makes a role that may be assumed as the trust policy says.

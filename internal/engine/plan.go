@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -35,10 +36,20 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 		return base, err
 	}
 	base.Steps = append(base.Steps, steps...)
-	base.Survives = append(base.Survives, draft.Survives...)
-	base.NotCaptured = append(base.NotCaptured, draft.NotCaptured...)
-	base.Warnings = append(base.Warnings, draft.Warnings...)
+	base.Survives = more(base.Survives, draft.Survives)
+	base.NotCaptured = more(base.NotCaptured, draft.NotCaptured)
+	base.Warnings = more(base.Warnings, draft.Warnings)
 	return base, nil
+}
+
+// more adds lines, each once: drafts of several subjects may say the same.
+func more(lines, add []string) []string {
+	for _, l := range add {
+		if !slices.Contains(lines, l) {
+			lines = append(lines, l)
+		}
+	}
+	return lines
 }
 
 // number turns keys into step numbers, counting on from those that the plan has. A key that nobody has is a

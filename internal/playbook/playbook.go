@@ -75,10 +75,11 @@ type Options struct {
 
 // Reached is how scope says that a subject was reached from the incident, where no finding names it.
 type Reached struct {
-	Session string   // the role session's name, where the subject is a role
-	Via     string   // the identity it was reached from, as scope prints it
-	Doors   []string // ARNs of the principals and providers that the intruder assumed it from
-	Why     string   // one line, with what proves it
+	Session  string   // the role session's name, where the subject is a role
+	Sessions []string // the names of all sessions of the role that are the intruder's, where they are known
+	Via      string   // the identity it was reached from, as scope prints it
+	Doors    []string // ARNs of the principals and providers that the intruder assumed it from; ids of accounts, where no more is known
+	Why      string   // one line, with what proves it
 }
 
 // Draft is a plan before it is numbered and observed.

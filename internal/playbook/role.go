@@ -3,11 +3,15 @@ package playbook
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"golang.org/x/sync/errgroup"
 
 	"cordon/internal/action"
 	"cordon/internal/casefile"
@@ -16,12 +20,13 @@ import (
 // Role answers a compromised role: its sessions, and the doors that they came in by.
 var Role = Playbook{
 	Name:    casefile.PlaybookRole,
-	Summary: "Cut what has assumed a role: its sessions, the door they came in by, and whoever is behind it.",
+	Summary: "Cut the sessions of a role, close the door that they came in by, and whoever is behind it.",
 	Kinds:   []casefile.Kind{casefile.IAMRole, casefile.RoleSession, casefile.AccessKey},
 	Reads:   roleReads,
 	Actions: []action.Action{
 		action.RecordRole,
-		action.RevokeRoleSessions,
+		action.RevokeRoleSessions, action.DenyRoleSession, action.AttachRoleDeny, action.NarrowTrust,
+		action.CutSAMLProvider, action.CutOIDCProvider,
 		action.RecordSSOUser, action.DenySSOPolicy, action.DenySSOUser, action.RemoveAssignments, action.LeaveGroups, action.DisableSSOUser,
 		action.DisableDirectoryUser,
 	},
@@ -30,11 +35,15 @@ var Role = Playbook{
 }
 
 // roleReads is what the draft looks at.
-var roleReads = action.Ops{action.Call((*iam.Client).GetRole)}.Plus(identityReads)
+var roleReads = action.Ops{
+	action.Call((*iam.Client).GetRole), action.Call((*iam.Client).GetAccountSummary),
+	action.Call((*iam.Client).ListRolePolicies), action.Call((*iam.Client).GetRolePolicy), action.Call((*iam.Client).ListAttachedRolePolicies),
+}.Plus(roleUserReads, identityReads)
 
 // The keys by which the steps name each other.
 const (
-	keyRevoke = "revoke"
+	keyCutSessions = "cut-sessions"
+	keyNarrowTrust = "narrow-trust"
 )
 
 // rolePlan is the draft as it grows.
@@ -44,6 +53,19 @@ type rolePlan struct {
 	o     Options
 	role  iamtypes.Role
 	draft Draft
+
+	trust    action.Trust
+	document string // the trust policy as IAM gave it
+	trusted  bool   // the trust policy could be read
+	inline   int    // characters that the inline policies take
+	attached int    // managed policies on the role
+	quotas   map[string]int32
+	users    *roleUsers
+	cameBy   []action.Door // as the log shows
+	closed   []action.Door // by this plan
+
+	mu     sync.Mutex
+	doubts []string
 }
 
 func draftRole(ctx context.Context, c *action.AWS, in Incident, o Options) (Draft, error) {
@@ -56,10 +78,36 @@ func draftRole(ctx context.Context, c *action.AWS, in Incident, o Options) (Draf
 	if err := p.look(ctx); err != nil {
 		return Draft{}, err
 	}
-	p.add(Step{Key: "record", Action: action.RecordRole, Target: p.self()})
-	p.revoke()
+	p.add(Step{Key: keyRecord, Action: action.RecordRole, Target: p.self()})
+	switch path := aws.ToString(p.role.Path); {
+	case strings.HasPrefix(path, "/aws-service-role/"):
+		p.tellServiceLinked(strings.Trim(strings.TrimPrefix(path, "/aws-service-role/"), "/"))
+		return p.draft, nil
+	case strings.HasPrefix(path, "/aws-reserved/"), strings.HasPrefix(p.name(), "AWSReservedSSO_"):
+		p.warn(fmt.Sprintf("role %s belongs to IAM Identity Center, where alone it can be changed: nothing is planned for the role itself", p.name()))
+		p.identityBehind(ctx)
+		return p.draft, nil
+	}
+	p.survey(ctx)
+	if err := p.contain(ctx); err != nil {
+		return Draft{}, err
+	}
 	p.identityBehind(ctx)
+	p.tell()
 	return p.draft, nil
+}
+
+func (p *rolePlan) contain(context.Context) error {
+	if p.spared() {
+		return nil
+	}
+	if err := p.cutSessions(); err != nil {
+		return err
+	}
+	if err := p.narrowTrust(); err != nil {
+		return err
+	}
+	return p.cutProviders()
 }
 
 func (p *rolePlan) look(ctx context.Context) error {
@@ -75,19 +123,86 @@ func (p *rolePlan) look(ctx context.Context) error {
 		return fmt.Errorf("look at role %s: AWS answered without one", name)
 	}
 	p.role = *out.Role
+	p.document = aws.ToString(p.role.AssumeRolePolicyDocument)
+	if text, err := url.PathUnescape(p.document); err == nil {
+		p.document = text
+	}
+	if p.trust, err = action.ParseTrust(p.document); err != nil {
+		p.doubts = append(p.doubts, fmt.Sprintf("the trust policy of role %s cannot be read, so who may assume it is not known and no door of it is closed: %v", p.name(), err))
+	}
+	p.trusted = err == nil
 	return nil
 }
+
+// survey reads what surrounds the role. What cannot be read is said, and never stops the plan.
+func (p *rolePlan) survey(ctx context.Context) {
+	p.inline, p.attached = -1, -1
+	var all errgroup.Group
+	for what, read := range map[string]func(context.Context) error{
+		"how much room the inline policies of role " + p.name() + " leave": p.lookAtRoom,
+		"the managed policies on role " + p.name():                         p.lookAtAttached,
+		"this account's IAM quotas":                                        p.lookAtQuotas,
+		"who else uses role " + p.name():                                   p.lookAtUsers,
+	} {
+		all.Go(func() error {
+			p.doubt(what, read(ctx))
+			return nil
+		})
+	}
+	_ = all.Wait() // none of them answers an error
+	slices.Sort(p.doubts)
+	p.warn(p.doubts...)
+}
+
+func (p *rolePlan) doubt(what string, err error) {
+	if err == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.doubts = append(p.doubts, fmt.Sprintf("could not look at %s: %v", what, err))
+}
+
+func (p *rolePlan) lookAtRoom(ctx context.Context) error {
+	used, err := action.InlineSize(ctx, p.c, p.name(), "")
+	if err == nil {
+		p.inline = used
+	}
+	return err
+}
+
+func (p *rolePlan) lookAtAttached(ctx context.Context) error {
+	n := 0
+	pages := iam.NewListAttachedRolePoliciesPaginator(p.c.IAM, &iam.ListAttachedRolePoliciesInput{RoleName: p.role.RoleName})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		n += len(page.AttachedPolicies)
+	}
+	p.attached = n
+	return nil
+}
+
+func (p *rolePlan) lookAtQuotas(ctx context.Context) error {
+	out, err := p.c.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
+	if err == nil {
+		p.quotas = out.SummaryMap
+	}
+	return err
+}
+
+func (p *rolePlan) name() string { return aws.ToString(p.role.RoleName) }
 
 func (p *rolePlan) add(s Step) { p.draft.Steps = append(p.draft.Steps, s) }
 
 func (p *rolePlan) warn(lines ...string) { p.draft.Warnings = append(p.draft.Warnings, lines...) }
 
-func (p *rolePlan) self() casefile.Target {
-	return casefile.Target{Kind: casefile.IAMRole, ID: aws.ToString(p.role.RoleName), ARN: aws.ToString(p.role.Arn), Account: p.c.Account}
-}
+func (p *rolePlan) survives(lines ...string) { p.draft.Survives = append(p.draft.Survives, lines...) }
 
-func (p *rolePlan) revoke() {
-	p.add(Step{Key: keyRevoke, Action: action.RevokeRoleSessions, Target: p.self(), Params: map[string]string{"role_id": aws.ToString(p.role.RoleId)}})
+func (p *rolePlan) self() casefile.Target {
+	return casefile.Target{Kind: casefile.IAMRole, ID: p.name(), ARN: aws.ToString(p.role.Arn), Account: p.c.Account}
 }
 
 // resolveRole names the role that a session, or the temporary key of one, belongs to. Nothing in AWS says so of a key:
