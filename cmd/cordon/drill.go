@@ -156,6 +156,20 @@ func (r *rehearsal) run(ctx context.Context) error {
 	return r.outcome(ctx, kase, workErr)
 }
 
+// choose asks for what the incident calls for, where the command line asks for nothing of the kind.
+func (r *rehearsal) choose() {
+	o, c := &r.flags.plan.opts, r.drill.Choose
+	if o.OnlySession == "" && o.SourceIdentity == "" {
+		o.OnlySession, o.SourceIdentity = c.OnlySession, c.SourceIdentity
+	}
+	if o.CloseTo == nil {
+		o.CloseTo = c.CloseTo
+	}
+	if o.CutProviders == nil {
+		o.CutProviders = c.CutProviders
+	}
+}
+
 // planned reads the finding as a file would be, and plans.
 func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "cordon-finding-")
@@ -172,6 +186,7 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	}
 	r.flags.plan.opts.DirectoryUsers = append(r.flags.plan.opts.DirectoryUsers, r.drill.DirectoryUsers...)
 	r.flags.plan.opts.SessionsOnly = r.flags.plan.opts.SessionsOnly || r.drill.SessionsOnly
+	r.choose()
 	p := r.flags.plan
 	if r.drill.History {
 		p.from.lookup, p.from.takes = true, []string{"lookup"}

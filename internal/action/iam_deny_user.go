@@ -113,4 +113,6 @@ func changeOfDeny(t Target, now userDeny) string {
 }
 
 // cutoffBy is AWS's time and the 30 seconds in which the policy spreads; see cutoffFor.
-func cutoffBy(answer *iam.GetUserOutput) (time.Time, error) { return cutoffAfter(answer.ResultMetadata) }
+func cutoffBy(answer *iam.GetUserOutput) (time.Time, error) {
+	return cutoffAfter(answer.ResultMetadata)
+}

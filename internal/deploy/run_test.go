@@ -54,6 +54,7 @@ func drilled(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64,
 		Partition: conn.Partition, Subject: in.Subject, Finding: &incident, FindingRaw: string(r.Finding),
 	}
 	o.QuarantineOU, o.DirectoryUsers = r.QuarantineOU, r.DirectoryUsers
+	o.OnlySession, o.SourceIdentity, o.CloseTo, o.CutProviders = r.Choose.OnlySession, r.Choose.SourceIdentity, r.Choose.CloseTo, r.Choose.CutProviders
 	r.plan, err = engine.Plan(ctx, conn, base, book, in, o)
 	r.must("plan", err)
 	r.openCase(conn)

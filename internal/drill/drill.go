@@ -45,10 +45,17 @@ type Drill struct {
 	// DirectoryUsers are the users of a directory who are behind the incident,
 	// DIRECTORY/NAME, as the people who run the directory say.
 	DirectoryUsers []string
-
 	// SessionsOnly: the user must keep working, and the responder asks for the
 	// deny of sessions alone.
 	SessionsOnly bool
+	// Choose is what a responder would ask for here, beyond what is done unasked.
+	Choose Choices
+}
+
+// Choices are options of the command line that an incident calls for.
+type Choices struct {
+	OnlySession, SourceIdentity string
+	CloseTo, CutProviders       []string
 }
 
 // Scenario is an incident that can be built.
@@ -94,6 +101,15 @@ func All() []Scenario {
 		directoryRole,
 
 		roleChain,
+		roleOneSession,
+		roleSourceIdentity,
+		roleServiceLinked,
+		roleManyUsers,
+		roleSAML,
+		roleOIDC,
+		roleFullQuota,
+		roleRevokedBefore,
+		roleGov,
 	}
 }
 

@@ -69,6 +69,7 @@ func (i *incident) answer(doc finding.Doc) casefile.Plan {
 		Finding: &doc.Incident, FindingRaw: string(doc.Raw), Survives: []string{}, NotCaptured: []string{},
 	}
 	o := playbook.Options{Lock: "governance", LockDays: 30, CaptureDeadline: time.Hour, QuarantineOU: i.drill.QuarantineOU, DirectoryUsers: i.drill.DirectoryUsers, SessionsOnly: i.drill.SessionsOnly}
+	o.OnlySession, o.SourceIdentity, o.CloseTo, o.CutProviders = i.drill.Choose.OnlySession, i.drill.Choose.SourceIdentity, i.drill.Choose.CloseTo, i.drill.Choose.CutProviders
 	for _, s := range doc.Incident.Subjects {
 		if s.Playbook != book.Name || !slices.Contains(book.Kinds, s.Kind) {
 			continue

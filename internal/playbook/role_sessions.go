@@ -62,7 +62,7 @@ func (p *rolePlan) cutSessions() error {
 		}
 		delete(s.Params, "users")
 		s.Action = action.AttachRoleDeny
-		s.Summary = fmt.Sprintf("Deny by a managed policy of cordon's own: the inline policies of the role take %d of its 10,240 characters.", p.inline)
+		s.Impact = append([]string{fmt.Sprintf("by a managed policy of cordon's own, attached: the role's inline policies take %d of 10,240 characters and leave no room for it", p.inline)}, s.Impact...)
 	}
 	p.add(s)
 	p.tellOne(one)

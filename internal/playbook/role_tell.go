@@ -72,6 +72,9 @@ func (p *rolePlan) opening(o action.Opening) (text string, strange bool) {
 	if slices.ContainsFunc(p.cameBy, o.Admits) {
 		text += ": THE INTRUDER CAME THIS WAY"
 	}
+	if o.Kind == "Federated" && slices.Contains(p.o.CutProviders, o.Name) {
+		return "- " + text + "; the provider is cut by this plan", strange
+	}
 	var but []string
 	for _, c := range p.closed {
 		if c.Closes(o) {

@@ -246,10 +246,12 @@ func (u *roleUsers) impact(alone bool) []string {
 		tasks += u.tasks[g]
 		groups = append(groups, fmt.Sprintf("%d of %s", u.tasks[g], g))
 	}
-	if alone {
+	if n := len(u.instances) + tasks + len(u.functions); alone && n > 0 {
 		line := fmt.Sprintf("%s, %s and %s in %s have the role, and keep it",
 			count(len(u.instances), "instance"), count(tasks, "task"), count(len(u.functions), "function"), count(u.regions, "region"))
 		return append([]string{line}, u.notRead()...)
+	} else if alone {
+		return append([]string{fmt.Sprintf("no instance, task or function in %s has the role", count(u.regions, "region"))}, u.notRead()...)
 	}
 	var lines []string
 	for _, k := range []struct {
