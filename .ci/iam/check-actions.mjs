@@ -34,7 +34,8 @@ const kind = (arn) => {
   if (arn === everything) return everything
   const parts = arn.split(':')
   const resource = parts.slice(5).join(':')
-  return `${parts[2]} ${resource.slice(0, resource.search(/[*$]|$/))}`
+  // A name that is granted by its beginning is of the type that a whole one would be: policy/cordon-deny-* is a policy.
+  return `${parts[2]} ${resource.slice(0, resource.search(/[*$]|$/)).replace(/(?<=[/:])[^/:]+$/, '')}`
 }
 
 async function resourceTypes(action) {
