@@ -116,10 +116,13 @@ func (p *credentialsPlan) consoleImpact() []string {
 	if t := p.user.PasswordLastUsed; t != nil {
 		line += ", last used " + t.UTC().Format(time.RFC3339)
 	}
-	if len(p.mfa) == 0 {
-		return []string{line + ", and no MFA device was found"}
+	switch {
+	case len(p.mfa) > 0:
+		line += ", with MFA: " + strings.Join(p.mfa, ", ")
+	case p.guarded:
+		line += ", and no MFA"
 	}
-	return []string{fmt.Sprintf("%s, with MFA: %s", line, strings.Join(p.mfa, ", "))}
+	return []string{line}
 }
 
 // keysImpact says when the keys were made: one that is younger than the incident is the intruder's.

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
 
 	"cordon/internal/action"
 )
@@ -31,6 +32,7 @@ type userSurvey struct {
 	password *iamtypes.LoginProfile
 	console  bool // whether there is a password is known
 	mfa      []string
+	guarded  bool // the MFA devices were listed
 
 	keys, services, certificates, sshKeys seen
 
@@ -75,11 +77,17 @@ func surveyUser(ctx context.Context, c *action.AWS, name string) (*userSurvey, e
 	return s, nil
 }
 
-// doubt keeps what could not be read, and what follows from that.
+// doubt keeps what could not be read, and what follows from that. AWS's own words serve: the rest of an error holds the
+// request's id, and the plan of one account would be another each time.
 func (s *userSurvey) doubt(what, therefore string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doubts = append(s.doubts, fmt.Sprintf("could not look at the user's %s%s: %v", what, therefore, err))
+	why := err.Error()
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		why = api.ErrorCode() + ": " + api.ErrorMessage()
+	}
+	s.doubts = append(s.doubts, fmt.Sprintf("could not look at the user's %s%s: %s", what, therefore, why))
 }
 
 func (s *userSurvey) lookAtInline(ctx context.Context) {
@@ -178,6 +186,8 @@ func (s *userSurvey) lookAtMFA(ctx context.Context) {
 			s.mfa = append(s.mfa, aws.ToString(d.SerialNumber))
 		}
 	}
+	slices.Sort(s.mfa)
+	s.guarded = true
 }
 
 const unplanned = ", so that nothing is planned for them"
