@@ -98,7 +98,7 @@ func bodyOf[T any](e casefile.Entry) (T, error) {
 }
 
 func (b *builder) actors(r *Report) error {
-	written := map[string]int{}
+	written, keys := map[string]int{}, map[string]string{}
 	for _, e := range b.entries {
 		written[e.By.Nonce]++
 	}
@@ -110,13 +110,18 @@ func (b *builder) actors(r *Report) error {
 				return err
 			}
 			r.Simulated = r.Simulated || body.Simulated
+			keys[e.By.Nonce] = body.Key
 			r.Sessions = append(r.Sessions, Session{e.Seq, stamp(e.Time), written[e.By.Nonce], e.By.ARN, e.By.Person, body})
 		case casefile.EntryApprove:
 			body, err := bodyOf[casefile.ApproveBody](e)
 			if err != nil {
 				return err
 			}
-			r.Approvals = append(r.Approvals, Approval{e.Seq, stamp(e.Time), e.By.ARN, e.By.Person, body})
+			a := Approval{Seq: e.Seq, Time: stamp(e.Time), ARN: e.By.ARN, Person: e.By.Person, Key: keys[e.By.Nonce], ApproveBody: body}
+			if err := b.second(&a); err != nil {
+				return err
+			}
+			r.Approvals = append(r.Approvals, a)
 		}
 	}
 	return nil
@@ -141,7 +146,7 @@ func (b *builder) findings(r *Report) error {
 		return err
 	}
 	r.Simulated = r.Simulated || plan.Simulated
-	r.Region, r.Warnings, r.Unanswered = plan.Region, slices.Clone(plan.Warnings), plan.Unanswered
+	r.Region, r.Management, r.Warnings, r.Unanswered = plan.Region, plan.Management, slices.Clone(plan.Warnings), plan.Unanswered
 	r.Subjects = plan.Subjects
 	if len(r.Subjects) == 0 {
 		r.Subjects = []casefile.Subject{plan.Subject}

@@ -12,7 +12,7 @@ import (
 
 // A story writes a small case into memory, with a clock and randomness that are always the same.
 type story struct {
-	t     *testing.T
+	t     testing.TB
 	c     *casefile.Case
 	w     *casefile.Writer
 	plan  string
@@ -21,7 +21,7 @@ type story struct {
 
 const testCase = "ec2-i-0abc1234-20261123"
 
-func newStory(t *testing.T, id string, simulated bool) *story {
+func newStory(t testing.TB, id string, simulated bool) *story {
 	t.Helper()
 	ctx := context.Background()
 	seed := bytes.Repeat([]byte{7}, 64)
@@ -94,6 +94,25 @@ func (s *story) approve(p casefile.Plan, run int) string {
 	}
 	s.write(casefile.EntryApprove, 0, casefile.ApproveBody{Plan: hash, Kind: p.Kind, Run: run, How: "terminal"})
 	return hash
+}
+
+// second signs a plan that was kept as somebody of that name, with a key of their own.
+func (s *story) second(p casefile.Plan, person string) string {
+	s.t.Helper()
+	signer, err := casefile.NewSigner("cordon", bytes.NewReader(bytes.Repeat([]byte{9}, 64)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.signed(signer, p, person)
+}
+
+func (s *story) signed(signer *casefile.Signer, p casefile.Plan, person string) string {
+	s.t.Helper()
+	note, err := signer.Countersign(casefile.Countersignature{Plan: s.plan, Kind: p.Kind, Case: p.Case, Account: p.Account, Person: person, Time: s.clock})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(note)
 }
 
 func (s *story) intent(step int, t casefile.Target, action, before string) {

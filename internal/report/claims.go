@@ -12,13 +12,10 @@ func (b *builder) claims(r *Report) {
 	for _, e := range r.Evidence {
 		had[casefile.StepKey{Plan: e.Plan, Step: e.Step}]++
 	}
-	for _, s := range r.Steps {
+	for i, s := range r.Steps {
 		k := casefile.StepKey{Plan: r.Plan, Step: s.N}
-		text, proved := claimOf(s, had[k])
-		if !proved && s.ProvedAt != "" {
-			text = fmt.Sprintf("%s (before that it had been read back in effect, at %s)", text, utc(s.ProvedAt))
-		}
-		c := Claim{Plan: r.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text}
+		text, proved := claimOf(s, had[k], saying{what: what(s), proved: at(s.ProvedAt), undone: at(s.Undone)})
+		c := Claim{Plan: r.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text, about: &r.Steps[i], artifacts: had[k]}
 		if s.State == casefile.Todo {
 			c.Seq = 0
 		}
@@ -38,24 +35,43 @@ func (b *builder) claims(r *Report) {
 		}
 	}
 	r.unfinished()
+	r.signed()
 	b.clocks(r)
 }
 
 func what(s Step) string { return fmt.Sprintf("%s on %s %s", s.Action, s.Target.Kind, s.Target.ID) }
 
-func claimOf(s Step, artifacts int) (text string, proved bool) {
-	w := what(s)
+// saying is how a claim names its step and the times of it: one step by its target, or many that are alike.
+type saying struct{ what, proved, undone string }
+
+func at(stamp string) string {
+	if stamp == "" {
+		return ""
+	}
+	return "at " + utc(stamp)
+}
+
+func claimOf(s Step, artifacts int, say saying) (text string, proved bool) {
+	text, proved = claimText(s, artifacts, say)
+	if !proved && s.ProvedAt != "" {
+		text = fmt.Sprintf("%s (before that it had been read back in effect, %s)", text, say.proved)
+	}
+	return text, proved
+}
+
+func claimText(s Step, artifacts int, say saying) (text string, proved bool) {
+	w := say.what
 	switch {
 	case s.Released == LeftAsIs:
 		return w + " was left as it is by a person's decision: " + s.Error, false
 	case s.undoOpen:
 		return w + ": a release began to put it back, and the outcome is not recorded.", false
 	case s.Proof == ReadBack && s.State == casefile.Undone:
-		return fmt.Sprintf("%s was in effect when it was read back at %s. Released at %s: %s.", w, utc(s.ProvedAt), utc(s.Undone), s.Released), true
+		return fmt.Sprintf("%s was in effect when it was read back %s. Released %s: %s.", w, say.proved, say.undone, s.Released), true
 	case s.Proof == ReadBack && !s.Sent:
-		return fmt.Sprintf("%s was in effect when it was read back at %s; it was so already, and cordon sent no change.", w, utc(s.ProvedAt)), true
+		return fmt.Sprintf("%s was in effect when it was read back %s; it was so already, and cordon sent no change.", w, say.proved), true
 	case s.Proof == ReadBack:
-		return fmt.Sprintf("%s was in effect when it was read back at %s.", w, utc(s.ProvedAt)), true
+		return fmt.Sprintf("%s was in effect when it was read back %s.", w, say.proved), true
 	case s.Proof == Gathered && artifacts > 0:
 		return fmt.Sprintf("%s ended; artifacts acquired: %d, listed under Evidence.", w, artifacts), true
 	case s.Proof == Gathered:

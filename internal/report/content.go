@@ -25,7 +25,7 @@ func (r Report) document() document {
 	for i, e := range r.Earlier {
 		d.Sections = append(d.Sections, e.section(i))
 	}
-	d.Sections = append(d.Sections, r.proved(), r.notProved(), r.survives(), r.loss(), r.notCaptured(), r.evidence(), r.release(), r.warnings(), r.calls(), r.verify(), reading(), r.journal())
+	d.Sections = append(d.Sections, r.proved(), r.notProved(), r.survives(), r.warnings(), r.release(), r.loss(), r.notCaptured(), r.evidence(), r.calls(), r.verify(), reading(), r.journal())
 	return d
 }
 
@@ -34,12 +34,15 @@ func (r Report) summary() section {
 	s.add("Case", exact(r.Case))
 	s.add("State", plain(r.stateWords()))
 	s.add("Contained", plain(r.containedWords()))
-	s.add("Isolated", plain(r.isolatedWords()))
+	if r.couldIsolate() {
+		s.add("Isolated", plain(r.isolatedWords()))
+	}
 	if r.Plan == "" {
 		s.add("Subject", plain("none: no plan has been approved"))
 	} else {
-		s.add("Subject", plain(string(r.Subject.Kind)), exact(r.Subject.ID))
+		s.add("Subject", r.subjectWords()...)
 		s.add("Account and region", exact(r.Account), exact(r.Region))
+		s.add("Approved by", r.approvedWords()...)
 	}
 	for _, f := range r.Findings {
 		s.add("Finding", exact(f.Incident.Finding.Type), plain("severity "+severity(f)))
@@ -52,10 +55,29 @@ func (r Report) summary() section {
 			open++
 		}
 	}
-	s.add("Evidence", plain(fmt.Sprintf("records: %d; open lines of the loss ledger: %d", len(r.Evidence), open)))
-	s.add("Not proved", plain(fmt.Sprintf("statements: %d, listed below", len(r.NotProved))))
+	s.add("Evidence", plain(fmt.Sprintf("records: %s; open lines of the loss ledger: %s", thousands(len(r.Evidence)), thousands(open))))
+	s.add("Not proved", plain(fmt.Sprintf("statements: %s, listed below", thousands(len(r.NotProved)))))
+	s.add("Warnings of the plan", plain(thousands(len(r.Warnings))+", listed below"))
 	s.add("Journal head", exact(r.Head.String()))
 	return s
+}
+
+// couldIsolate leaves a line on isolation out of the report on what has no network: a user is denied, not isolated.
+func (r Report) couldIsolate() bool {
+	return r.Isolation.Steps > 0 || slices.ContainsFunc(r.Subjects, func(s casefile.Subject) bool { return s.Kind == casefile.EC2Instance })
+}
+
+// subjectWords names what the plan answers; of many, the first few.
+func (r Report) subjectWords() []text {
+	const few = 6
+	var words []text
+	for _, s := range r.Subjects[:min(few, len(r.Subjects))] {
+		words = append(words, plain(string(s.Kind)+" "+s.ID))
+	}
+	if more := len(r.Subjects) - few; more > 0 {
+		words = append(words, plain(fmt.Sprintf("and %d more, listed below", more)))
+	}
+	return words
 }
 
 func (r Report) stateWords() string {
@@ -187,7 +209,7 @@ func (s *section) table(t table, none string) {
 		s.say(none)
 		return
 	}
-	s.Tables = append(s.Tables, t)
+	s.Tables = append(s.Tables, t.fold())
 }
 
 func (s *section) listed(of func(string) text, ss []string, none string) {
@@ -200,6 +222,7 @@ func (s *section) listed(of func(string) text, ss []string, none string) {
 
 func (r Report) who() section {
 	s := section{ID: "who", Heading: "Who acted"}
+	s.add("In the management account", exact(r.Management))
 	t := table{Caption: "Processes that wrote the journal", Heads: []string{"Entry", "Time", "Person", "Caller", "Account", "Cordon", "Command", "Signing key", "Entries"}}
 	for _, x := range r.Sessions {
 		key := []string{x.Key}
@@ -216,6 +239,10 @@ func (r Report) who() section {
 		a.Rows = append(a.Rows, []text{num(x.Seq), plain(utc(x.Time)), plain(x.Person), exact(x.ARN), exact(x.Plan), plain(x.Kind), num(x.Run), plain(x.How)})
 	}
 	s.table(a, "Nothing has been approved.")
+	if two := r.seconds(); len(two.Rows) > 0 {
+		s.say("What concerns an account as a whole takes two signatures over the plan, by different keys. The second person signed on a machine of their own choosing: nothing but the note that they made is known of it here.")
+		s.table(two, "")
+	}
 	return s
 }
 

@@ -1,5 +1,7 @@
 package report
 
+import "strconv"
+
 // A document is what a page and Markdown have in common: headings, facts, lists and tables of plain text. The
 // two renderers escape every text, so that no content can forget to.
 type document struct {
@@ -27,6 +29,28 @@ type table struct {
 	Caption string
 	Heads   []string
 	Rows    [][]text
+	Folded  bool // shown when the reader opens it; Markdown has the first rows alone
+}
+
+// manyRows is the size from which a table is folded, and steps that are alike are put together: a thousand rows tell
+// a tired reader nothing, and hide what comes after them.
+const manyRows = 60
+
+func (t table) fold() table {
+	t.Folded = t.Folded || len(t.Rows) > manyRows
+	return t
+}
+
+// Count is the number of rows, for people.
+func (t table) Count() string { return thousands(len(t.Rows)) }
+
+// thousands writes 2017 as 2,017.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // text is one piece of text as the case has it.

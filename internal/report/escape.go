@@ -52,15 +52,24 @@ var (
 	webHost   = regexp.MustCompile(`(?i)(www)\.`)
 )
 
+// unlinkSchemes looks first whether there is anything to look for: a page of thousands of steps has a hundred thousand
+// texts, and expressions are slow.
 func unlinkSchemes(s string) string {
-	s = webScheme.ReplaceAllStringFunc(s, func(m string) string {
-		if m[0] == 'f' || m[0] == 'F' {
-			return "fx" + m[2:]
-		}
-		return m[:1] + "xx" + m[3:]
-	})
-	s = actScheme.ReplaceAllString(s, "$1[:]")
-	return webHost.ReplaceAllString(s, "$1[.]")
+	if strings.Contains(s, ":/") {
+		s = webScheme.ReplaceAllStringFunc(s, func(m string) string {
+			if m[0] == 'f' || m[0] == 'F' {
+				return "fx" + m[2:]
+			}
+			return m[:1] + "xx" + m[3:]
+		})
+	}
+	if strings.Contains(s, ":") {
+		s = actScheme.ReplaceAllString(s, "$1[:]")
+	}
+	if strings.ContainsAny(s, "wW") && strings.Contains(s, ".") {
+		s = webHost.ReplaceAllString(s, "$1[.]")
+	}
+	return s
 }
 
 // show is what every text of a page or of Markdown goes through. A cell that a spreadsheet would take for a

@@ -96,9 +96,13 @@ func hostileStory(t *testing.T, s string) *story {
 	}
 	for n := 1; n <= 6; n++ {
 		plan.Steps = append(plan.Steps, casefile.Step{N: n, After: []int{}, Action: v, Phase: casefile.Phase(v), Target: tg, Summary: v, Change: v,
-			Impact: []string{v}, Irreversible: v, Partly: v, Reads: []string{}, Writes: []string{}})
+			Impact: []string{v}, Irreversible: v, Partly: v, AccountWide: v, Params: map[string]string{v: v, "list": v + "\n" + v}, Reads: []string{}, Writes: []string{}})
 	}
-	st.approve(plan, 1)
+	plan.Management = v
+	st.plan = st.putPlan(plan)
+	// A name that fills a countersignature is refused when it is made; one that is no signature at all is what is left.
+	st.write(casefile.EntryApprove, 0, casefile.ApproveBody{Plan: st.plan, Kind: plan.Kind, Run: 1, How: s, Second: st.second(plan, valid(s)[:min(len(valid(s)), 500)])})
+	st.write(casefile.EntryApprove, 0, casefile.ApproveBody{Plan: st.plan, Kind: plan.Kind, Run: 1, How: s, Second: s})
 	calls := []casefile.Operation{{Service: s, Operation: s, RequestID: s, Error: s}}
 	st.intent(1, tg, s, string(state))
 	st.write(casefile.EntryEvidence, 1, casefile.EvidenceBody{Run: 1, Calls: calls, Items: []casefile.Artifact{{Name: s, Source: s, Target: tg, ID: s, State: s, Lock: s}}})

@@ -45,9 +45,14 @@ func (s section) markdown(b *bytes.Buffer) {
 }
 
 func (t table) markdown(b *bytes.Buffer) {
-	fmt.Fprintf(b, "### %s\n\n", escapeMarkdown(t.Caption))
+	caption, rows := t.Caption, t.Rows
+	if t.Folded && len(rows) > manyRows {
+		caption += fmt.Sprintf(" (the first %d of %s; all of them are in report.html and report.json)", manyRows, t.Count())
+		rows = rows[:manyRows]
+	}
+	fmt.Fprintf(b, "### %s\n\n", escapeMarkdown(caption))
 	fmt.Fprintf(b, "| %s |\n|%s\n", strings.Join(t.Heads, " | "), strings.Repeat(" --- |", len(t.Heads)))
-	for _, row := range t.Rows {
+	for _, row := range rows {
 		fmt.Fprintf(b, "| %s |\n", strings.Join(inlines(row), " | "))
 	}
 	b.WriteString("\n")

@@ -23,6 +23,7 @@ type Report struct {
 	Isolation        Isolation          `json:"isolation"`
 	Account          string             `json:"account"`
 	Region           string             `json:"region"`
+	Management       string             `json:"management,omitempty"` // who acted in the organisation's management account
 	Subject          casefile.Subject   `json:"subject"`
 	Subjects         []casefile.Subject `json:"subjects"`
 	Unanswered       []casefile.Subject `json:"unanswered"` // subjects that no playbook answers
@@ -76,34 +77,41 @@ type Session struct {
 	casefile.SessionBody
 }
 
-// Approval is one approval of a plan.
+// Approval is one approval of a plan. Key is that of the process that wrote it.
 type Approval struct {
 	Seq    int    `json:"seq"`
 	Time   string `json:"time"`
 	ARN    string `json:"arn"`
 	Person string `json:"person"`
+	Key    string `json:"key"`
 	casefile.ApproveBody
+	NeedsSecond   string                     `json:"needs_second,omitempty"`   // why one person alone does not do
+	SecondSigner  *casefile.Countersignature `json:"second_signer,omitempty"`  // null where there is none, or it cannot be read
+	SecondProblem string                     `json:"second_problem,omitempty"` // why the second signature does not count
 }
 
 // Step is a step of a plan with all that the journal holds of its latest run.
 type Step struct {
 	casefile.StepStatus
-	Summary      string          `json:"summary"`
-	Change       string          `json:"change,omitempty"`
-	Impact       []string        `json:"impact,omitempty"`
-	Irreversible string          `json:"irreversible,omitempty"`
-	Isolates     bool            `json:"isolates,omitempty"`
-	Proof        Proof           `json:"proof"`
-	ProvedAt     string          `json:"proved_at,omitempty"` // of the read-back, whatever came after it
-	Released     string          `json:"released,omitempty"`  // what a release did with it
-	Sent         bool            `json:"sent"`                // false where it was so already
-	OpID         string          `json:"op_id,omitempty"`
-	Before       json.RawMessage `json:"before,omitempty"`   // as the intent has it
-	After        json.RawMessage `json:"after,omitempty"`    // as read back
-	Observed     json.RawMessage `json:"observed,omitempty"` // of a step that failed or drifted: what was read last
-	RequestIDs   []string        `json:"request_ids,omitempty"`
+	Summary      string            `json:"summary"`
+	Change       string            `json:"change,omitempty"`
+	Impact       []string          `json:"impact,omitempty"`
+	Irreversible string            `json:"irreversible,omitempty"`
+	AccountWide  string            `json:"account_wide,omitempty"`
+	Params       map[string]string `json:"params,omitempty"` // the choices that were approved with the plan
+	Isolates     bool              `json:"isolates,omitempty"`
+	Proof        Proof             `json:"proof"`
+	ProvedAt     string            `json:"proved_at,omitempty"` // of the read-back, whatever came after it
+	Released     string            `json:"released,omitempty"`  // what a release did with it
+	Sent         bool              `json:"sent"`                // false where it was so already
+	OpID         string            `json:"op_id,omitempty"`
+	Before       json.RawMessage   `json:"before,omitempty"`   // as the intent has it
+	After        json.RawMessage   `json:"after,omitempty"`    // as read back
+	Observed     json.RawMessage   `json:"observed,omitempty"` // of a step that failed or drifted: what was read last
+	RequestIDs   []string          `json:"request_ids,omitempty"`
 
 	undoOpen bool // an undo was begun and its outcome is not in the journal
+	partly   string
 }
 
 // Proof says what stands behind a step's state.
@@ -129,6 +137,9 @@ type Claim struct {
 	Step int    `json:"step,omitempty"`
 	Seq  int    `json:"seq,omitempty"`
 	Text string `json:"text"`
+
+	about     *Step // nil where the sentence is about no step alone
+	artifacts int
 }
 
 // Evidence is one artifact with the entry that records it. A durable thing that was read back again has a

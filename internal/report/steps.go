@@ -111,7 +111,7 @@ func (b *builder) earlierStatus(plan string, s casefile.Step) casefile.StepStatu
 func (b *builder) step(plan string, run int, s casefile.Step, st casefile.StepStatus) Step {
 	out := Step{
 		StepStatus: st, Summary: s.Summary, Change: s.Change, Impact: s.Impact, Irreversible: s.Irreversible,
-		Isolates: s.Isolates, Proof: NotProved,
+		AccountWide: s.AccountWide, Params: s.Params, Isolates: s.Isolates, Proof: NotProved, partly: s.Partly,
 	}
 	k := casefile.StepKey{Plan: plan, Step: s.N}
 	l := b.logs[k]
