@@ -42,7 +42,7 @@ func TestPlaybookFaults(t *testing.T) {
 // the number of faults, so that each fault and each operation gets its share.
 func faulted(t *testing.T, s *scenario) {
 	ops := operations(t, s)
-	every := min(max(1, *stride/8)|1, max(1, len(ops)*len(playbookFaults)/50)|1)
+	every := min(max(1, *stride/8)|1, max(1, len(ops)*len(playbookFaults)/30)|1)
 	n, all := 0, 0
 	for _, op := range ops {
 		for _, f := range playbookFaults {

@@ -32,10 +32,12 @@ var scenarios = []*scenario{
 		declared: []string{"/snapshot/", "autoscaling/", "elb/", "elbv2/", "ssm/"},
 		grown:    []string{"/instance/", "/network-interface/", "/profile-association/", "/volume/"}, // the replacement
 	},
-	{drill: "credentials-leaked-key", playbook: casefile.PlaybookCredentials, contained: func(i *incident, what string) { i.userContained(what, "deploy") }},
+	{drill: "credentials-leaked-key", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
 	{drill: "credentials-full-quota", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
 	{drill: "role-chain", playbook: casefile.PlaybookRole, contained: roleContained},
 	{drill: "account-takeover", playbook: casefile.PlaybookAccount, contained: accountContained},
+	{drill: "account-standalone", playbook: casefile.PlaybookAccount, contained: insideContained},
+	{drill: "account-root", playbook: casefile.PlaybookAccount, contained: accountContained},
 }
 
 // TestEveryPlaybookIsKilledAndFaulted holds that no playbook is left out.
@@ -137,7 +139,6 @@ func roleContained(i *incident, what string) {
 // accountContained wants the account under one quarantine policy, every user cut, and what watches to work again.
 func accountContained(i *incident, what string) {
 	i.t.Helper()
-	var users []string
 	i.drill.World.Do(func(a *awssim.Account) {
 		held := 0
 		for _, id := range a.Org.Accounts[i.drill.Account].Policies {
@@ -154,6 +155,15 @@ func accountContained(i *incident, what string) {
 		if held != 1 || made != 1 {
 			i.t.Errorf("%s: %d quarantine policies on the account, %d made", what, held, made)
 		}
+	})
+	insideContained(i, what)
+}
+
+// insideContained wants every user cut, and what watches to work again.
+func insideContained(i *incident, what string) {
+	i.t.Helper()
+	var users []string
+	i.drill.World.Do(func(a *awssim.Account) {
 		for name := range a.IAM.Users {
 			users = append(users, name)
 		}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -164,6 +165,42 @@ func TestAccountWide(t *testing.T) {
 		t.Logf("release: %s: %.3f", took, ratio)
 		if ratio > most {
 			t.Errorf("the release took %s, %.3f of the bound", took, ratio)
+		}
+	})
+}
+
+// TestTwoOnOneAccount lets two responders carry out the same plan at once: together they send twice what AWS takes, and
+// all of it gets done, each change by one of them.
+func TestTwoOnOneAccount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEstate(t, 100, casefile.NewMem())
+		time.Sleep(time.Minute)
+		one, two := e.engine(1), e.engine(2)
+		var all sync.WaitGroup
+		took := timed(func() {
+			for _, r := range []*Engine{one, two} {
+				all.Go(func() {
+					if err := r.Apply(t.Context(), e.plan, "flag"); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+		})
+		e.contained()
+		if _, err := one.Case.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		intents, writers := 0, map[string]int{}
+		for _, x := range one.Case.Entries() {
+			if x.Kind == casefile.EntryIntent {
+				intents++
+				writers[x.By.Nonce]++
+			}
+		}
+		t.Logf("%d steps, %d intents by %v, in %s; the bound of one is %s", 2*e.users, intents, writers, took, e.bound())
+		if len(writers) != 2 {
+			t.Errorf("one of the two did nothing: %v", writers)
 		}
 	})
 }
