@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,6 +41,9 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 		Format: 1, Kind: casefile.PlanRelease, Case: p.Case, Simulated: p.Simulated, Account: applied.Account, Region: applied.Region,
 		Partition: applied.Partition, Subject: applied.Subject, Subjects: applied.Subjects, Management: applied.Management, Releases: p.Plan, Survives: []string{}, NotCaptured: []string{},
 	}
+	if err := e.earlier(ctx, &plan, p); err != nil {
+		return plan, err
+	}
 	looks, err := e.weighAll(ctx, p.Changes)
 	if err != nil {
 		return plan, err
@@ -52,6 +56,32 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 		plan.Steps = append(plan.Steps, s)
 	}
 	return plan, nil
+}
+
+// earlier adds what the earlier plans were about whose changes stand: who has to sign, and from where the release acts, is
+// decided by all that it puts back.
+func (e *Engine) earlier(ctx context.Context, plan *casefile.Plan, p casefile.Progress) error {
+	seen := map[string]bool{p.Plan: true}
+	for _, ch := range p.Changes {
+		if seen[ch.Plan] {
+			continue
+		}
+		seen[ch.Plan] = true
+		other, err := e.Case.Plan(ctx, ch.Plan)
+		if err != nil {
+			return err
+		}
+		if len(plan.Subjects) == 0 {
+			plan.Subjects = []casefile.Subject{plan.Subject}
+		}
+		plan.Management = cmp.Or(plan.Management, other.Management)
+		for _, s := range append([]casefile.Subject{other.Subject}, other.Subjects...) {
+			if !slices.Contains(plan.Subjects, s) {
+				plan.Subjects = append(slices.Clip(plan.Subjects), s)
+			}
+		}
+	}
+	return nil
 }
 
 // weighed is what a look at one change found.

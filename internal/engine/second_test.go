@@ -66,3 +66,44 @@ func TestAccountWideNeedsTwo(t *testing.T) {
 		}
 	})
 }
+
+// TestReleaseOfSeveralPlansNeedsWhatEachNeeded: a plan that came later, about something smaller, takes the second
+// signature off nothing, and the management account out of nothing.
+func TestReleaseOfSeveralPlansNeedsWhatEachNeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var plan casefile.Plan
+		if err := json.Unmarshal(r.plan(), &plan); err != nil {
+			t.Fatal(err)
+		}
+		small := plan
+		plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
+		data, hash, err := Encode(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, _, ctx := r.process(r.first, 0)
+		if e.Second, err = r.signer("two").Countersign(casefile.Countersignature{Plan: hash, Kind: plan.Kind, Case: plan.Case, Account: plan.Account}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, ErrPartly) {
+			t.Fatal(err)
+		}
+		small.Warnings = []string{"the second plan"}
+		data, _, err = Encode(small)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, _, ctx = r.process(r.first, 0)
+		if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, ErrPartly) {
+			t.Fatal(err)
+		}
+		back, err := e.PlanRelease(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if casefile.NeedsSecond(back) == "" {
+			t.Errorf("its release needs one signature alone: %+v", back.Subjects)
+		}
+	})
+}
