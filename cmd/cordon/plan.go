@@ -88,7 +88,7 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 		return made{}, err
 	}
 	if refused != nil {
-		base.Warnings = append(base.Warnings, "NOT PLANNED: "+refused.Error())
+		base.Warnings = append(base.Warnings, "NOT PLANNED for all: "+refused.Error())
 	}
 	m := made{}
 	if p.looks(subjects) {

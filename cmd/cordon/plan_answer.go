@@ -86,7 +86,7 @@ func (w *answering) nothing() error {
 	if w.missed == nil {
 		return fmt.Errorf("%w: nothing that is named could be planned for; nothing was touched", errNoPlaybook)
 	}
-	return fmt.Errorf("nothing was touched: %w", errors.Join(w.missed...))
+	return fmt.Errorf("nothing was planned and nothing touched: %w", errors.Join(w.missed...))
 }
 
 // partly says that something which was named is not in the plan. What is gone needs no plan.
@@ -109,12 +109,13 @@ func (w *answering) warn(format string, a ...any) {
 
 // miss keeps why a subject has no steps. The plan says it first of all.
 func (w *answering) miss(s casefile.Subject, err error) {
-	w.missed = append(w.missed, fmt.Errorf("%s %s: %w", s.Kind, s.ID, err))
 	if errors.Is(err, action.ErrGone) {
+		w.missed = append(w.missed, fmt.Errorf("%s %s of account %s %w", s.Kind, s.ID, w.where.Account, action.ErrGone))
 		w.warn("%s %s does not exist, or not any more: nothing is planned for it", s.Kind, s.ID)
 		return
 	}
-	w.plan.Warnings = slices.Insert(w.plan.Warnings, 0, fmt.Sprintf("NOT PLANNED: %s %s: %v", s.Kind, s.ID, err))
+	w.missed = append(w.missed, err)
+	w.plan.Warnings = slices.Insert(w.plan.Warnings, 0, fmt.Sprintf("NOT PLANNED for %s %s: %v", s.Kind, s.ID, err))
 }
 
 // resolve gives the subjects that the incident is about, each once, and lists what nothing here answers.

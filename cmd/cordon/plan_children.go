@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,6 +44,9 @@ func (m *made) named(subjects []casefile.Subject, i casefile.Incident) []asked {
 	var all []asked
 	for _, s := range subjects {
 		in := playbook.Incident{Subject: s, Finding: i}
+		if _, session, ok := ownerOf(s.ARN); ok && session != "" {
+			in.Reached = &playbook.Reached{Session: session, Why: "it was named by its session"}
+		}
 		if m.scope != nil {
 			in = known(in, m.scope.doc)
 		}
@@ -100,7 +104,7 @@ func known(in playbook.Incident, doc *trail.Document) playbook.Incident {
 	}
 	r := reachedBy(doc, in.Subject)
 	if in.Reached != nil {
-		r.Why, r.Session = in.Reached.Why, in.Reached.Session
+		r.Why, r.Session = in.Reached.Why, cmp.Or(in.Reached.Session, r.Session)
 	}
 	if r.Session != "" || r.Via != "" || len(r.Doors) > 0 {
 		in.Reached = r

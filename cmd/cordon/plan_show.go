@@ -76,7 +76,11 @@ func (a *app) showApproval(p casefile.Plan, hash, out string) {
 // showSubjects says what the plan is about, in whose account.
 func (a *app) showSubjects(p casefile.Plan) {
 	if len(p.Subjects) < 2 {
-		a.say("  subject    %s %s   account %s%s", p.Subject.Kind, p.Subject.ID, p.Account, regionOf(p.Subject))
+		of := ""
+		if p.Subject.ID != p.Account {
+			of = "   account " + p.Account
+		}
+		a.say("  subject    %s %s%s%s", p.Subject.Kind, p.Subject.ID, of, regionOf(p.Subject))
 		a.say("  playbook   %s", p.Subject.Playbook)
 	} else {
 		for i, s := range p.Subjects {

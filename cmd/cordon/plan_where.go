@@ -26,6 +26,9 @@ func whereAmI(ctx context.Context, conn *action.AWS, subjects []casefile.Subject
 	another := func(s casefile.Subject) bool { return s.Kind == casefile.AWSAccount && s.Account != conn.Account }
 	if slices.ContainsFunc(subjects, another) {
 		p.manages, p.doubtful = conn.Manages(ctx)
+		if action.Code(p.doubtful) == "AWSOrganizationsNotInUseException" {
+			p.doubtful = nil // an account in no organisation manages none
+		}
 	}
 	return p
 }
@@ -86,6 +89,9 @@ func caseName(account string, s casefile.Subject, doc finding.Doc) string {
 	}, id)
 	changed := name != id
 	name = account + "-" + name
+	if s.Kind == casefile.AWSAccount {
+		name = s.ID + "-account" // whoever answers it, from inside or outside
+	}
 	if doc.Incident.Finding.ID != "" {
 		return cut(name, 80) + "-" + casefile.HashBytes([]byte(doc.Incident.Finding.ID))[:8]
 	}

@@ -169,6 +169,9 @@ func (a *app) one(arg string) (finding.Doc, error) {
 		}
 		return finding.Doc{Incident: casefile.Incident{Subjects: []casefile.Subject{s}}}, nil
 	}
+	if word, rest, ok := strings.Cut(arg, ":"); ok && rest == "" && finding.IsResource(word+":x") {
+		return finding.Doc{}, fmt.Errorf("%w: %q names no %s: put its id or name behind the colon", errUsage, arg, word)
+	}
 	docs, faults, err := a.read([]string{arg})
 	if err != nil {
 		return finding.Doc{}, err

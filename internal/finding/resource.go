@@ -38,6 +38,8 @@ var resourceKinds = map[string]struct {
 	"ecs-cluster": {casefile.ECSCluster, casefile.PlaybookECS},
 	"container":   {casefile.Container, casefile.PlaybookContainer},
 	"account":     {casefile.AWSAccount, casefile.PlaybookAccount},
+
+	"federated-user": {casefile.FederatedUser, casefile.PlaybookCredentials},
 }
 
 // IsResource tells a RESOURCE from a file name.
@@ -97,6 +99,7 @@ var arnKinds = []struct {
 	{"iam", regexp.MustCompile(`^user/(?:.+/)?([^/]+)$`), "iam-user"},
 	{"iam", regexp.MustCompile(`^role/(?:.+/)?([^/]+)$`), "iam-role"},
 	{"sts", regexp.MustCompile(`^assumed-role/([^/]+)/[^/]+$`), "iam-role"},
+	{"sts", regexp.MustCompile(`^federated-user/([^/]+)$`), "federated-user"},
 	{"rds", regexp.MustCompile(`^db:([^:/]+)$`), "rds"},
 	{"rds", regexp.MustCompile(`^cluster:([^:/]+)$`), "rds-cluster"},
 	{"ecs", regexp.MustCompile(`^cluster/([^/]+)$`), "ecs-cluster"},
