@@ -28,7 +28,8 @@ async function check(action, where) {
   if (!(await exists(action))) faults.push(`${where}: there is no action ${action}`)
 }
 
-// The resource part of an ARN, up to where an id begins: "ec2 instance/", "iam role/".
+// The resource part of an ARN, up to where an id begins: "ec2 instance/", "iam role/". A granted resource may name the
+// beginning of the id too.
 const everything = '*'
 const kind = (arn) => {
   if (arn === everything) return everything
@@ -37,6 +38,8 @@ const kind = (arn) => {
   // A name that is granted by its beginning is of the type that a whole one would be: policy/cordon-deny-* is a policy.
   return `${parts[2]} ${resource.slice(0, resource.search(/[*$]|$/)).replace(/(?<=[/:])[^/:]+$/, '')}`
 }
+
+const isOf = (resource, type) => resource === everything || resource.startsWith(type)
 
 async function resourceTypes(action) {
   const [service, name] = action.split(':')
@@ -57,7 +60,7 @@ async function checkStatement(statement, where) {
     for (const resource of resources) {
       granted.set(action, [...(granted.get(action) ?? []), kind(resource)])
       // The name of a bucket or an object is the whole of the resource, and says nothing of its type.
-      if (resource === '*' || resource.split(':')[2] === 's3' || kinds.includes(kind(resource))) continue
+      if (resource === '*' || resource.split(':')[2] === 's3' || kinds.some((type) => isOf(kind(resource), type))) continue
       faults.push(`${where}: ${action} takes no resource ${resource}; it takes ${kinds.join(', ') || 'none'}`)
     }
   }
@@ -67,7 +70,7 @@ async function checkRequired() {
   for (const [action, kinds] of granted) {
     if (kinds.includes(everything)) continue
     for (const type of await resourceTypes(action)) {
-      if (type.required && !kinds.includes(type.kind)) faults.push(`${action} needs a resource of type ${type.kind}, which is not granted`)
+      if (type.required && !kinds.some((k) => isOf(k, type.kind))) faults.push(`${action} needs a resource of type ${type.kind}, which is not granted`)
     }
   }
 }

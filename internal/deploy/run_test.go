@@ -53,7 +53,7 @@ func drilled(t *testing.T, s drill.Scenario, book playbook.Playbook, seed int64,
 		Format: 1, Kind: casefile.PlanContain, Case: "case-1", Simulated: true, Account: conn.Account, Region: r.Region,
 		Partition: conn.Partition, Subject: in.Subject, Finding: &incident, FindingRaw: string(r.Finding),
 	}
-	o.QuarantineOU, o.DirectoryUsers = r.QuarantineOU, r.DirectoryUsers
+	o.QuarantineOU, o.DirectoryUsers, o.SessionsOnly = r.QuarantineOU, r.DirectoryUsers, o.SessionsOnly || r.SessionsOnly
 	o.OnlySession, o.SourceIdentity, o.CloseTo, o.CutProviders = r.Choose.OnlySession, r.Choose.SourceIdentity, r.Choose.CloseTo, r.Choose.CutProviders
 	r.plan, err = engine.Plan(ctx, conn, base, book, in, o)
 	r.must("plan", err)

@@ -27,12 +27,22 @@ var answers = []struct {
 	roles       map[string]string
 	instance    string // a role whose session of the drill's instance is stopped, and no other
 	quarantined bool
+	person      string // id of a user of Identity Center, whose sessions are stopped whatever role they are of
 }{
 	{drill: "credentials-leaked-key", users: map[string]string{"deploy": everything}},
 	{drill: "credentials-leaked-key", options: playbook.Options{SessionsOnly: true}, users: map[string]string{"deploy": sessions}},
 	{drill: "credentials-full-quota", users: map[string]string{"reports": everything}},
+	{drill: "credentials-full-quota", options: playbook.Options{SessionsOnly: true}, users: map[string]string{"reports": sessions}},
+	{drill: "credentials-quarantined", users: map[string]string{"mailer": everything}},
+	{drill: "credentials-gov", users: map[string]string{"gov-deploy": everything}},
+	{drill: "credentials-half-contained", users: map[string]string{"analyst": everything}},
+	{drill: "credentials-keeps-working", users: map[string]string{"billing-export": sessions}},
+	{drill: "credentials-console", users: map[string]string{"m.keller": everything}},
 	{drill: "role-chain", roles: map[string]string{"vendor-deploy": sessions}},
 	{drill: "account-standalone", users: map[string]string{"*": everything}},
+	{drill: "role-sso", person: "94d8e418-0000-7000-8000-00000000000a"},
+	{drill: "role-directory", person: "94d8e418-0000-7000-8000-00000000000c"},
+	{drill: "account-root", users: map[string]string{"*": everything}, quarantined: true},
 	{drill: "account-takeover", users: map[string]string{"*": everything}, quarantined: true},
 	{drill: "ec2-credential-exfiltration", instance: "web-app"},
 	{drill: "ec2-credential-exfiltration", options: playbook.Options{RevokeRole: true}, instance: "web-app", roles: map[string]string{"web-app": sessions}},
@@ -50,7 +60,7 @@ type left struct {
 
 type identity struct {
 	path, id string
-	added    []string // documents that were not on it before
+	added    []string // documents that were not on it before; AWSDenyAll, whoever put it there
 }
 
 // TestWhoIsStopped judges what each answer leaves in the account: the documents are read from there, however they got
@@ -71,7 +81,11 @@ func TestWhoIsStopped(t *testing.T) {
 			}
 			for name, r := range l.roles {
 				l.askRole(b, a.drill, r, how(a.roles, name), name == a.instance, a.quarantined)
+				if a.person != "" {
+					l.askPerson(b, a.drill, r, a.person)
+				}
 			}
+			b.all(a.drill, b.root(), policies{controls: l.controls}, !a.quarantined)
 			all = append(all, b.cases...)
 		})
 	}
@@ -97,7 +111,7 @@ func leave(t *testing.T, s drill.Scenario, o playbook.Options) left {
 	after.place = place(r.engine.AWS.Partition)
 	subtract := func(now, then map[string]identity) {
 		for name, i := range now {
-			i.added = slices.DeleteFunc(i.added, func(d string) bool { return slices.Contains(then[name].added, d) })
+			i.added = slices.DeleteFunc(i.added, func(d string) bool { return slices.Contains(then[name].added, d) && d != awsDenyAll })
 			now[name] = i
 		}
 	}
@@ -129,7 +143,11 @@ func documentsIn(w *awssim.World) left {
 			l.roles[name] = identity{r.Path[1:] + name, r.ID, documents(r.Inline, r.Attached)}
 		}
 		if own, ok := a.Org.Accounts[a.ID]; ok {
-			for _, id := range own.Policies {
+			on := own.Policies
+			for unit := a.Org.Units[own.Parent]; unit != nil; unit = a.Org.Units[unit.Parent] {
+				on = append(slices.Clone(on), unit.Policies...)
+			}
+			for _, id := range on {
 				if p := a.Org.Policies[id]; !p.AWS {
 					l.controls = append(l.controls, p.Content)
 				}
@@ -176,5 +194,15 @@ func (l left) askRole(b *bench, drill string, r identity, stopped string, one, q
 		for _, issued := range l.fresh() {
 			b.all(drill+", fresh", b.session(r.path, r.id, name, issued), on, own || !quarantined && !hit)
 		}
+	}
+}
+
+// askPerson asks for the sessions of a user of Identity Center, and of another who calls itself the same.
+func (l left) askPerson(b *bench, drill string, r identity, person string) {
+	on := policies{identity: r.added, controls: l.controls}
+	for _, issued := range append(l.old(), l.fresh()...) {
+		w := b.session(r.path, r.id, "erin@example.com", issued)
+		b.all(drill, w.with("identitystore:UserId", person), on, false)
+		b.all(drill+", another", w.with("identitystore:UserId", "94d8e418-0000-7000-8000-0000000000ff"), on, true)
 	}
 }

@@ -37,6 +37,7 @@ type proxy struct {
 	locks    map[string]lock // by snapshot
 	sessions []session
 	agents   []string // instances with an SSM agent
+	services []serviceCredential
 }
 
 type lock struct{ mode, days string }
@@ -66,7 +67,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.calls = append(p.calls, c)
 	p.mu.Unlock()
-	if p.answer(w, c) {
+	if p.answer(w, c) || p.answerIdentity(w, r, c) {
 		return
 	}
 	p.forward(w, r, body, c)
@@ -85,6 +86,9 @@ func callOf(r *http.Request, body []byte) call {
 	}
 	if form, err := url.ParseQuery(string(body)); err == nil {
 		c.form, c.operation = form, form.Get("Action")
+	}
+	if c.operation == "" { // REST: the operation is the path
+		c.operation = r.Method + " " + r.URL.Path
 	}
 	return c
 }
@@ -121,12 +125,14 @@ func (p *proxy) pass(r *http.Request, body []byte) (*http.Response, error) {
 		return nil, err
 	}
 	request.Header, request.Host = r.Header.Clone(), r.Host
+	request.Header.Del("Content-Length") // the body may be another
 	return http.DefaultTransport.RoundTrip(request)
 }
 
 // reworded asks for the same in words that moto understands. It crashes on some filters, takes the shorter way to
-// set the shutdown behaviour for an empty list of security groups, and forgets the instance of an Elastic IP that
-// is put on one of its interfaces (the first interface is meant where only the instance is named).
+// set the shutdown behaviour for an empty list of security groups, forgets the instance of an Elastic IP that
+// is put on one of its interfaces (the first interface is meant where only the instance is named), and starts and stops
+// trails by their names alone.
 func (p *proxy) reworded(r *http.Request, body []byte, c call) []byte {
 	switch {
 	case c.operation == "DescribeNetworkInterfaces" && c.form.Get("Filter.1.Name") == "association.public-ip":
@@ -144,6 +150,8 @@ func (p *proxy) reworded(r *http.Request, body []byte, c call) []byte {
 			form.Del("NetworkInterfaceId")
 		}
 		return []byte(form.Encode())
+	case c.service == "cloudtrail" && (c.operation == "StartLogging" || c.operation == "StopLogging"):
+		return trailByName(c.body)
 	case c.operation == "ModifyInstanceAttribute" && c.form.Has("InstanceInitiatedShutdownBehavior.Value"):
 		form := maps.Clone(c.form)
 		form.Set("Attribute", "instanceInitiatedShutdownBehavior")
@@ -152,6 +160,14 @@ func (p *proxy) reworded(r *http.Request, body []byte, c call) []byte {
 		return []byte(form.Encode())
 	}
 	return body
+}
+
+// trailByName takes the name out of the trail's ARN, arn:aws:cloudtrail:REGION:ACCOUNT:trail/NAME.
+func trailByName(body string) []byte {
+	if _, rest, ok := strings.Cut(body, ":trail/"); ok {
+		return []byte(`{"Name":"` + rest)
+	}
+	return []byte(body)
 }
 
 func valuesOf(form url.Values) []string {

@@ -37,6 +37,15 @@ type incident struct {
 // respond plans for the instance and opens a case.
 func (a *account) respond(o playbook.Options, addresses ...string) *incident {
 	a.t.Helper()
+	subject := casefile.Subject{Kind: casefile.EC2Instance, ID: a.instance, Region: motoRegion, Playbook: casefile.PlaybookEC2}
+	return a.respondTo(playbook.EC2, subject, casefile.Incident{
+		Finding: casefile.FindingRef{ID: "f-1", Type: "CryptoCurrency:EC2/BitcoinTool.B!DNS"}, Actor: casefile.Actor{Addresses: addresses},
+	}, o)
+}
+
+// respondTo plans for a subject of the account and opens a case.
+func (a *account) respondTo(book playbook.Playbook, subject casefile.Subject, finding casefile.Incident, o playbook.Options) *incident {
+	a.t.Helper()
 	r := &incident{account: a, conn: action.Connect(a.cfg), store: casefile.NewDir(filepath.Join(a.t.TempDir(), "case")), built: a.proxy.counts()}
 	if a.bucket != "" {
 		r.store = casefile.NewS3(action.CaseStore(r.conn), a.bucket, "cases/case-1")
@@ -44,31 +53,63 @@ func (a *account) respond(o playbook.Options, addresses ...string) *incident {
 	if err := r.conn.Identify(a.ctx); err != nil {
 		a.t.Fatal(err)
 	}
-	subject := casefile.Subject{Kind: casefile.EC2Instance, ID: a.instance, Account: r.conn.Account, Region: motoRegion, Playbook: casefile.PlaybookEC2}
-	finding := casefile.Incident{Finding: casefile.FindingRef{ID: "f-1", Type: "CryptoCurrency:EC2/BitcoinTool.B!DNS"}, Subjects: []casefile.Subject{subject}, Actor: casefile.Actor{Addresses: addresses}}
-	base := casefile.Plan{Format: 1, Kind: casefile.PlanContain, Case: "case-1", Account: r.conn.Account, Region: motoRegion, Partition: r.conn.Partition, Subject: subject, Finding: &finding, FindingRaw: "{}"}
+	if a.management != nil {
+		r.conn.Management = action.Connect(*a.management)
+		if err := r.conn.Management.Identify(a.ctx); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	subject.Account = r.conn.Account
+	finding.Subjects = []casefile.Subject{subject}
+	in := playbook.Incident{Subject: subject, Finding: finding}
+	if book.Resolve != nil {
+		var err error
+		if in.Subject, err = book.Resolve(action.Allow(a.ctx, book.Reads, nil, nil), r.conn, in); err != nil {
+			a.t.Fatalf("resolve: %v", err)
+		}
+	}
+	base := casefile.Plan{Format: 1, Kind: casefile.PlanContain, Case: "case-1", Account: r.conn.Account, Region: motoRegion, Partition: r.conn.Partition, Subject: in.Subject, Finding: &finding, FindingRaw: "{}"}
 	var err error
-	if r.plan, err = engine.Plan(a.ctx, r.conn, base, playbook.EC2, playbook.Incident{Subject: subject, Finding: finding}, o); err != nil {
+	if r.plan, err = engine.Plan(a.ctx, r.conn, base, book, in, o); err != nil {
 		a.t.Fatalf("plan: %v", err)
 	}
 	if r.data, _, err = engine.Encode(r.plan); err != nil {
 		a.t.Fatal(err)
 	}
-	signer := must(casefile.NewSigner("cordon-test", rand.Reader))(a)
+	r.open()
+	return r
+}
+
+// open makes the case and whoever works on it.
+func (r *incident) open() {
+	r.t.Helper()
+	signer := must(casefile.NewSigner("cordon-test", rand.Reader))(r.account)
 	meta := casefile.Meta{Format: 1, ID: "case-1", Created: time.Now().UTC(), Version: "test", Key: signer.VerifierKey()}
-	if err := casefile.CreateCase(a.ctx, r.store, meta); err != nil {
-		a.t.Fatal(err)
+	if err := casefile.CreateCase(r.ctx, r.store, meta); err != nil {
+		r.t.Fatal(err)
 	}
 	r.engine = &engine.Engine{
-		AWS: r.conn, Case: must(casefile.OpenCase(a.ctx, r.store))(a), Signer: signer, Person: "ann", Wait: true,
+		AWS: r.conn, Case: must(casefile.OpenCase(r.ctx, r.store))(r.account), Signer: signer, Person: "ann", Wait: true,
 		Session: casefile.SessionBody{Version: "test", Binary: "test", Command: "test"},
 		Notify: func(e engine.Event) {
 			if e.State != casefile.Waiting {
-				a.t.Logf("%s %s %s %s", e.State, e.Step.Action, e.Step.Target.ID, e.Note)
+				r.t.Logf("%s %s %s %s", e.State, e.Step.Action, e.Step.Target.ID, e.Note)
 			}
 		},
 	}
-	return r
+}
+
+// countersign signs as the second person, where one is needed.
+func (r *incident) countersign(plan casefile.Plan, data []byte) {
+	r.t.Helper()
+	r.engine.Second = nil
+	if casefile.NeedsSecond(plan) == "" {
+		return
+	}
+	signer := must(casefile.NewSigner("second", rand.Reader))(r.account)
+	r.engine.Second = must(signer.Countersign(casefile.Countersignature{
+		Plan: casefile.HashBytes(data), Kind: plan.Kind, Case: plan.Case, Account: plan.Account, Person: "bob", Time: time.Now(),
+	}))(r.account)
 }
 
 func (r *incident) apply() {
@@ -88,6 +129,7 @@ func (r *incident) apply() {
 			r.engine.Irreversible = append(r.engine.Irreversible, s.N)
 		}
 	}
+	r.countersign(r.plan, r.data)
 	if err := r.engine.Apply(r.ctx, r.data, "flag"); err != nil {
 		r.t.Fatalf("apply: %v%s", err, r.losses())
 	}
@@ -112,6 +154,7 @@ func (r *incident) release() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.countersign(plan, data)
 	if err := r.engine.Release(r.ctx, data, "flag"); err != nil {
 		r.t.Fatalf("release: %v", err)
 	}

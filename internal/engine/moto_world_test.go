@@ -23,12 +23,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 )
 
 const motoRegion = "eu-west-1"
 
 // startMoto runs moto_server for the length of the test and gives its address.
-func startMoto(t *testing.T) string {
+func startMoto(t *testing.T, environment ...string) string {
 	t.Helper()
 	program, err := exec.LookPath("moto_server")
 	if err != nil {
@@ -40,6 +41,7 @@ func startMoto(t *testing.T) string {
 	port := freePort(t)
 	// The shell ends the server when its own input ends, so that a test binary that dies leaves none behind.
 	server := exec.Command("sh", "-c", `"$0" "$@" </dev/null & read -r _; kill $!; wait $!`, program, "-H", "127.0.0.1", "-p", strconv.Itoa(port))
+	server.Env = append(os.Environ(), environment...)
 	var output strings.Builder
 	server.Stdout, server.Stderr = &output, &output
 	input, err := server.StdinPipe()
@@ -98,6 +100,9 @@ type account struct {
 	group, classic, targets        string
 	allocation                     string
 	bucket                         string // of the case; "" keeps it in a folder
+
+	org        *organizations.Client
+	management *aws.Config // of the organisation's management account, where cordon has credentials for it
 }
 
 // newAccount empties moto and connects to it through a proxy of the test's own.
