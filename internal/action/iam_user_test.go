@@ -322,3 +322,44 @@ func FuzzPoliciesOfAUser(f *testing.F) {
 		}
 	})
 }
+
+// Undone, what somebody has deleted or switched on again meanwhile is not asked for: the rest comes back all the same.
+func TestUndoTouchesOnlyWhatIsStillOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := trial{setup: aUser}.stage(t, 0)
+		target := Target{Target: alice(), OpID: "op-1"}
+		before := json.RawMessage(`{"status":{"AKIAALICEEXAMPLE0001":"Active","AKIAALICEEXAMPLE0003":"Active","AKIADELETEDEXAMPLE01":"Active"}}`)
+		if err := DisableKeys.Undo(may(DisableKeys), s.conn, target, before, s.see(DisableKeys, target)); err != nil {
+			t.Error(err)
+		}
+		var sent []string
+		for _, c := range s.world.Calls() {
+			if in, ok := c.Input.(*iam.UpdateAccessKeyInput); ok {
+				sent = append(sent, *in.AccessKeyId)
+			}
+		}
+		if !slices.Equal(sent, []string{"AKIAALICEEXAMPLE0003"}) {
+			t.Errorf("changed %v", sent)
+		}
+	})
+}
+
+func TestDeniesEverything(t *testing.T) {
+	for document, want := range map[string]bool{
+		DenyAllPolicy():                       true,
+		RevokeSessionsPolicy(time.Unix(0, 0)): false,
+		`{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`:                                                               true,
+		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`:          true,
+		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`:                                                            false,
+		`{"Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}`:                                                          false,
+		`{"Statement":[{"Effect":"Deny","NotAction":"s3:*","Resource":"*"}]}`:                                                       false,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::one"}]}`:                                              false,
+		`{"Statement":[{"Effect":"Deny","Action":"*","NotResource":"arn:aws:s3:::one"}]}`:                                           false,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}]}`: false,
+		`{`: false,
+	} {
+		if got := DeniesEverything(document); got != want {
+			t.Errorf("%s: %t", document, got)
+		}
+	}
+}

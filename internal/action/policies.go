@@ -99,17 +99,17 @@ func samePolicy(a, b string) bool {
 // DeniesEverything tells whether a document denies everything to whoever has it, whatever else stands in it. A document
 // that nobody is sure of does not.
 func DeniesEverything(document string) bool {
-	var p struct {
-		Statement []struct {
-			Effect    string
-			Action    any
-			NotAction any
-			Resource  any
-			Condition any
-		}
+	type statement struct {
+		Effect                                 string
+		Action, NotAction, Resource, Condition any
 	}
-	if json.Unmarshal([]byte(document), &p) != nil {
-		return false
+	var many struct{ Statement []statement }
+	if json.Unmarshal([]byte(document), &many) != nil {
+		var one struct{ Statement statement }
+		if json.Unmarshal([]byte(document), &one) != nil {
+			return false
+		}
+		many.Statement = []statement{one.Statement}
 	}
 	all := func(v any) bool {
 		if list, ok := v.([]any); ok && len(list) == 1 {
@@ -117,7 +117,7 @@ func DeniesEverything(document string) bool {
 		}
 		return v == "*"
 	}
-	for _, s := range p.Statement {
+	for _, s := range many.Statement {
 		if s.Effect == "Deny" && s.NotAction == nil && s.Condition == nil && all(s.Action) && all(s.Resource) {
 			return true
 		}
