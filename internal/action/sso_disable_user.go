@@ -44,6 +44,9 @@ var DisableSSOUser = define(Spec[ssoStatus]{
 		if err != nil {
 			return ssoStatus{}, fmt.Errorf("look at user %s of Identity Center: %w", t.ID, err)
 		}
+		if out.UserStatus == "" { // what is not known could not be put back
+			return ssoStatus{}, fmt.Errorf("look at user %s of Identity Center: AWS does not say whether it is enabled; disable it by hand (Identity Center console, Users, the user, Disable user access)", t.ID)
+		}
 		return ssoStatus{string(out.UserStatus)}, nil
 	},
 	Status: func(_ Target, now ssoStatus) Status {

@@ -3,6 +3,7 @@ package awssim
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -198,6 +199,6 @@ func sortedMemberships(m map[string]*SSOMembership, user string) []*SSOMembershi
 			of = append(of, x)
 		}
 	}
-	slices.SortFunc(of, func(a, b *SSOMembership) int { return len(a.Group) - len(b.Group) })
+	slices.SortFunc(of, func(a, b *SSOMembership) int { return strings.Compare(a.Group, b.Group) })
 	return of
 }

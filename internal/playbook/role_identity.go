@@ -41,6 +41,10 @@ func (p *rolePlan) identityBehind(ctx context.Context) {
 			aws.ToString(p.role.RoleName), name, byHand))
 		return
 	}
+	if own := p.actsAs(name); own != "" {
+		p.warn(fmt.Sprintf("user %q of Identity Center is who you act as (%s): nothing is planned for it, since the deny would stop this response. Let somebody else answer, or use credentials that Identity Center does not give", name, own))
+		return
+	}
 	center, err := p.findCenter(ctx)
 	if err != nil {
 		p.warn(fmt.Sprintf("Identity Center could not be looked at, so that its user %q is not contained: %v; do it by hand %s", name, err, byHand))
@@ -61,8 +65,8 @@ func (p *rolePlan) centerUser() string {
 		return p.o.SSOUser
 	case !strings.HasPrefix(aws.ToString(p.role.Path), "/aws-reserved/sso.amazonaws.com/"):
 		return ""
-	case p.in.Finding.Actor.Session != "":
-		return p.in.Finding.Actor.Session
+	case p.in.Finding.Actor.Session != "" && p.in.Finding.Actor.Principal == aws.ToString(p.role.RoleName):
+		return p.in.Finding.Actor.Session // of another role's session the name is another person's, or nobody's
 	case p.in.Reached != nil && p.in.Reached.Session != "":
 		return p.in.Reached.Session
 	}
@@ -72,6 +76,17 @@ func (p *rolePlan) centerUser() string {
 		}
 	}
 	p.warn("role " + aws.ToString(p.role.RoleName) + " is Identity Center's, and which user's session is bad is not known: name the user with --sso-user")
+	return ""
+}
+
+// actsAs is the session by which cordon itself acts as a user of Identity Center, "" where it does not.
+func (p *rolePlan) actsAs(user string) string {
+	for _, c := range []*action.AWS{p.c, p.c.Management} {
+		_, rest, ok := strings.Cut(c.Caller, ":assumed-role/AWSReservedSSO_")
+		if _, session, _ := strings.Cut(rest, "/"); ok && strings.EqualFold(session, user) {
+			return c.Caller
+		}
+	}
 	return ""
 }
 
@@ -124,7 +139,13 @@ func centerIn(ctx context.Context, c *action.AWS) (center, error) {
 	if len(out.Instances) == 0 {
 		return center{}, nil
 	}
-	return center{c, aws.ToString(out.Instances[0].InstanceArn), aws.ToString(out.Instances[0].IdentityStoreId)}, nil
+	i := out.Instances[0]
+	// An instance is seen in every region that it was extended to, and changed in its primary one alone
+	// (docs.aws.amazon.com/singlesignon/latest/userguide/use-cases-across-regions.html).
+	if home := aws.ToString(i.PrimaryRegion); home != "" && home != c.Region {
+		c = c.In(home)
+	}
+	return center{c, aws.ToString(i.InstanceArn), aws.ToString(i.IdentityStoreId)}, nil
 }
 
 // userID looks a name up. It is anybody's text: it goes nowhere but into this question.
