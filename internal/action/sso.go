@@ -18,7 +18,7 @@ import (
 // step's.
 func (c *AWS) center() (*AWS, error) {
 	if c.Management == nil {
-		return nil, errors.New("Identity Center is changed from the organisation's management account, and no credentials for it were given: name them with --management-profile")
+		return nil, errors.New("an Identity Center is changed from the organisation's management account, and no credentials for it were given: name them with --management-profile")
 	}
 	return c.Management.In(c.Region), nil
 }

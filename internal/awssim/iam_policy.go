@@ -194,7 +194,7 @@ func applies(conditions map[string]map[string]oneOrMany[string], facts map[strin
 			if !judgedKeys[strings.ToLower(key)] {
 				return false
 			}
-			matches := func(v string) bool { return false }
+			var matches func(v string) bool
 			switch operator {
 			case "StringEquals":
 				matches = func(v string) bool { return v == fact }
