@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -184,9 +185,10 @@ func (a *app) watch(e *engine.Engine, doing string, steps int) (end func()) {
 	return end
 }
 
-// progress prints a line as a step begins waiting or ends.
+// progress prints a line as a step begins waiting or ends. Steps run side by side, and so do their notices.
 func (a *app) progress() func(engine.Event) {
 	began := time.Now()
+	var mu sync.Mutex
 	return func(ev engine.Event) {
 		if ev.State == casefile.Waiting {
 			return
@@ -195,6 +197,8 @@ func (a *app) progress() func(engine.Event) {
 		if ev.Note != "" {
 			note = ": " + ev.Note
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		a.tell("%7.2fs  %-8s %3d  %s  %s%s", time.Since(began).Seconds(), ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, note)
 	}
 }

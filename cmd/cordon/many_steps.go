@@ -80,13 +80,14 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 	b.line = stepsLine
 	var mu sync.Mutex
 	done := map[int]bool{}
-	stop := make(chan struct{})
+	stop, gone := make(chan struct{}), make(chan struct{})
 	count := func() int {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(done)
 	}
 	go func() {
+		defer close(gone)
 		beat := time.NewTicker(200 * time.Millisecond)
 		defer beat.Stop()
 		for {
@@ -103,14 +104,15 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 		case casefile.Waiting, casefile.Todo:
 			return
 		case casefile.Failed, casefile.Drift, casefile.Skipped:
-			b.end()
-			a.tell("%-8s %3d  %s  %s: %s", ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, ev.Note)
+			b.above(func() {
+				a.tell("%-8s %3d  %s  %s: %s", ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, ev.Note)
+			})
 		}
 		mu.Lock()
 		done[ev.Step.N] = true
 		mu.Unlock()
 	}
-	return notify, func() { close(stop); b.end() }
+	return notify, func() { close(stop); <-gone; b.end() }
 }
 
 // stepsLine is a bar over steps, with their rate and the time that the rest takes at it.

@@ -116,9 +116,13 @@ func during(w io.Writer, doing string, do func() error) error {
 }
 
 // end clears the line.
-func (b *bar) end() {
+func (b *bar) end() { b.above(func() {}) }
+
+// above clears the line and has something else said, which the bar then does not write into.
+func (b *bar) above(say func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	defer say()
 	if most := b.width() - 1; most > 0 {
 		b.shown = min(b.shown, most)
 	}

@@ -190,9 +190,20 @@ func (r *incident) watchedAgain(after prod) {
 	}
 }
 
+// restrict puts a policy that denies on a unit: into one that restricts nothing no move is planned.
+func (a *account) restrict(unit string) {
+	a.t.Helper()
+	made := must(a.org.CreatePolicy(a.ctx, &organizations.CreatePolicyInput{
+		Name: aws.String("quarantine"), Description: aws.String("what nobody may do here"), Type: orgtypes.PolicyTypeServiceControlPolicy,
+		Content: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ec2:RunInstances","Resource":"*"}]}`),
+	}))(a)
+	must(a.org.AttachPolicy(a.ctx, &organizations.AttachPolicyInput{PolicyId: made.Policy.PolicySummary.Id, TargetId: aws.String(unit)}))(a)
+}
+
 // accountByUnit: the account is moved into the quarantine unit, and back to where it was.
 func accountByUnit(a *account) {
 	member, unit := a.organise()
+	a.restrict(unit)
 	before := a.lookAtProd(member)
 	r := a.respondToAccount(member, playbook.Options{QuarantineOU: unit})
 	r.apply()
