@@ -39,7 +39,8 @@ func (a *app) drillCommand() *cobra.Command {
 leaves this machine.
 
 EXIT STATUS
-  0 contained, released and verified · 1 error · 2 usage · 3 partly done: some scenarios lose evidence by design`,
+  0 contained, released and verified · 1 error · 2 usage
+  3 partly done: in some scenarios evidence is lost, or nothing can be contained`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if d.list {

@@ -118,7 +118,8 @@ EXIT STATUS
   0  all that was asked is done and proved
   1  error
   2  usage
-  3  partly done: a step failed or still runs, the loss ledger is not empty, or a log could not be read whole
+  3  partly done: a step failed or still runs, nothing of the plan contains, the loss ledger is not empty, or a log could
+     not be read whole
   4  a decision is needed: approval, drift
   5  no playbook answers`,
 	}

@@ -62,8 +62,8 @@ func (a *app) showApproval(p casefile.Plan, hash, out string) {
 		a.say("\nNothing can be changed here: there is no step to approve. What to do instead stands above.")
 		return
 	}
-	if !slices.ContainsFunc(p.Steps, func(s casefile.Step) bool { return s.Phase == casefile.Contain }) {
-		a.say("  NOTHING IS CUT     this plan records and contains nothing; what to do instead stands above")
+	if !p.Contains() {
+		a.say("  NOTHING IS CUT     this plan stops nobody: cordon will end with \"nothing contained\"; what to do instead stands above")
 	}
 	name := cmp.Or(out, "PLAN (write one with --out)")
 	second := ""

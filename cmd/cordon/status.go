@@ -23,6 +23,7 @@ type caseAnswer struct {
 	State       casefile.CaseState    `json:"state"`
 	ContainedMS *int64                `json:"contained_after_ms"`
 	IsolatedMS  *int64                `json:"isolated_after_ms"`
+	Nothing     string                `json:"nothing_contained,omitempty"` // why the plan contains nothing, however well it went
 	Head        string                `json:"head"`
 	Steps       []casefile.StepStatus `json:"steps"`
 	Loss        []casefile.Loss       `json:"loss"`
@@ -57,7 +58,7 @@ func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) 
 		return caseAnswer{}, err
 	}
 	answer := caseAnswer{
-		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Head: p.Head.String(),
+		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Nothing: p.Nothing, Head: p.Head.String(),
 		Scoped: slices.ContainsFunc(p.Evidence, func(x casefile.Artifact) bool { return x.Name == report.ScopeName }),
 		Steps:  p.Steps, Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
 	}
@@ -100,6 +101,9 @@ func (a *app) showCase(c caseAnswer) {
 	}
 	if c.ContainedMS != nil {
 		a.say("  contained    proved %.2f s after approval", float64(*c.ContainedMS)/1000)
+	}
+	if c.Nothing != "" {
+		a.say("  NOT CONTAINED  %s", c.Nothing)
 	}
 	for _, l := range c.Loss {
 		a.say("  LOST         %s of %s: %s", l.Name, l.Target.ID, l.Reason)
@@ -156,7 +160,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Reads the journal; reaches AWS only for a case on S3.
 
 EXIT STATUS
-  0 contained or released, nothing missing · 1 error · 3 something is not done, or lost · 4 a decision is needed`,
+  0 contained or released, nothing missing · 1 error · 3 something is not done, not contained, or lost · 4 a decision is needed`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -192,6 +196,8 @@ func standing(ctx context.Context, c *casefile.Case) error {
 	switch {
 	case drift > 0:
 		return fmt.Errorf("%w: %d steps have drifted", engine.ErrDecision, drift)
+	case p.State != casefile.Released && p.Nothing != "":
+		return fmt.Errorf("%w: %s", engine.ErrPartly, p.Nothing)
 	case p.State != casefile.Released && open > 0:
 		return fmt.Errorf("%w: %d steps are not done", engine.ErrPartly, open)
 	case len(p.Loss) > 0:

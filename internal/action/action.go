@@ -80,6 +80,7 @@ type Spec[S any] struct {
 	GivesBack bool // ends something an earlier step of the plan began; release has nothing to undo
 	Evidence  bool // leaves evidence in the account, which release keeps
 	Isolates  bool // cuts network paths: counts for "isolated after"
+	Watches   bool // makes what watches work again: stops nobody, so that it alone contains nothing
 	Volatile  bool // the state moves by itself, or at an intruder's will: a difference from the plan is no drift
 
 	Irreversible string
@@ -132,6 +133,7 @@ type Action struct {
 	GivesBack    bool
 	Evidence     bool
 	Isolates     bool
+	Watches      bool
 	Volatile     bool
 	Irreversible string
 	Partly       string
@@ -160,7 +162,7 @@ func define[S any](s Spec[S]) Action {
 	a := Action{
 		Name: s.Name, Summary: s.Summary, Phase: s.Phase, Target: s.Target,
 		Reads: s.Reads, Writes: s.Writes, UndoReads: s.UndoReads, UndoWrites: s.UndoWrites,
-		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates, Volatile: s.Volatile,
+		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates, Watches: s.Watches, Volatile: s.Volatile,
 		Irreversible: s.Irreversible, Partly: s.Partly, AccountWide: s.AccountWide, AsRoot: s.AsRoot,
 	}
 	a.Observe = func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error) {

@@ -21,6 +21,7 @@ var StartLogging = define(Spec[trailState]{
 	Name:       "cloudtrail-start-logging",
 	Summary:    "Make the trail record again. What happened meanwhile is in no file of it; the event history keeps management events for 90 days.",
 	Phase:      casefile.Contain,
+	Watches:    true,
 	Target:     casefile.Trail,
 	Reads:      Ops{op((*cloudtrail.Client).GetTrailStatus)},
 	Writes:     Ops{op((*cloudtrail.Client).StartLogging)},

@@ -22,6 +22,7 @@ var EnableDetector = define(Spec[detectorState]{
 	Name:       "guardduty-enable-detector",
 	Summary:    "Make GuardDuty look again in the region. What happened meanwhile raised no finding.",
 	Phase:      casefile.Contain,
+	Watches:    true,
 	Target:     casefile.Detector,
 	Reads:      Ops{op((*guardduty.Client).GetDetector)},
 	Writes:     Ops{op((*guardduty.Client).UpdateDetector)},

@@ -6,6 +6,7 @@ package casefile
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -127,9 +128,9 @@ const (
 // CaseState is where a case stands.
 type CaseState string
 
-// The states of a case. Contained: every containment step of the current plan is proved; what else is missing
-// stands in the steps and in the loss ledger. Partial: a containment step failed or drifted, or a release left
-// something.
+// The states of a case. Contained: every containment step of the current plan is proved, and it has one; what else
+// is missing stands in the steps and in the loss ledger. Partial: a containment step failed or drifted, or a release
+// left something. Where the plan contains nothing the case stays open.
 const (
 	Open      CaseState = "open"
 	Contained CaseState = "contained"
@@ -154,6 +155,7 @@ type Step struct {
 	Partly       string            `json:"partly,omitempty"`
 	AccountWide  string            `json:"account_wide,omitempty"` // why a second person has to sign
 	Isolates     bool              `json:"isolates,omitempty"`
+	Watches      bool              `json:"watches,omitempty"`    // makes what watches work again: nobody is stopped by it
 	DeadlineS    int               `json:"deadline_s,omitempty"` // evidence steps: given up after this many seconds, with a ledger line
 	Reads        []string          `json:"reads"`
 	Writes       []string          `json:"writes"`
@@ -186,6 +188,15 @@ type Plan struct {
 	NotCaptured []string  `json:"not_captured"`
 	Warnings    []string  `json:"warnings,omitempty"` // what the responder must know before approving
 	Unanswered  []Subject `json:"unanswered,omitempty"`
+}
+
+// NothingContained is what is said of a plan that contains nothing, before it is approved and after.
+const NothingContained = "nothing contained: the plan has no step that stops anybody; its warnings say what to do instead"
+
+// Contains tells whether the plan stops anybody. One without a containment step contains nothing, however well its
+// steps end; nor does one that only makes a trail or a detector work again.
+func (p Plan) Contains() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Phase == Contain && !s.Watches })
 }
 
 // Incident is one finding, read: what is compromised, by whom, since when. It is what `cordon triage` prints.

@@ -17,6 +17,7 @@ type Progress struct {
 	Subject     Subject
 	ContainedMS *int64 // from approval to the read-back of the last containment step; nil until then
 	IsolatedMS  *int64 // the same for the steps that isolate; nil until then or where there are none
+	Nothing     string // why the plan contains nothing however well it goes; "" where it contains, or there is none
 	Head        Head
 	Plan        string // the containment plan approved last, "" before the first approval
 	Release     string // the release plan approved last, after Plan's approval
@@ -177,6 +178,9 @@ func (c *Case) Progress(ctx context.Context) (Progress, error) {
 		p.Steps = append(p.Steps, stepStatus(s, logs[StepKey{p.Plan, s.N}], p.Run))
 	}
 	p.times(plan)
+	if !plan.Contains() {
+		p.Nothing = NothingContained
+	}
 	p.State = p.state()
 	return p, nil
 }
@@ -217,7 +221,9 @@ func stamp(t time.Time) string {
 
 // times measures from approval to the last read-back, where all of them are there.
 func (p *Progress) times(plan Plan) {
-	p.ContainedMS = p.since(plan, func(s Step) bool { return s.Phase == Contain })
+	if plan.Contains() {
+		p.ContainedMS = p.since(plan, func(s Step) bool { return s.Phase == Contain })
+	}
 	p.IsolatedMS = p.since(plan, func(s Step) bool { return s.Isolates })
 }
 
@@ -251,7 +257,7 @@ func (p *Progress) state() CaseState {
 		}
 		return Partial
 	}
-	contained := true
+	contained := p.Nothing == ""
 	for _, s := range p.Steps {
 		if s.Phase != Contain || s.State == Done {
 			continue

@@ -114,6 +114,14 @@ func (r *incident) countersign(plan casefile.Plan, data []byte) {
 
 func (r *incident) apply() {
 	r.t.Helper()
+	if err := r.tryApply(); err != nil {
+		r.t.Fatalf("apply: %v%s", err, r.losses())
+	}
+}
+
+// tryApply carries the plan out, which has no doubts where everything can be read.
+func (r *incident) tryApply() error {
+	r.t.Helper()
 	for _, w := range r.plan.Warnings {
 		if strings.Contains(w, "could not look") {
 			r.t.Errorf("the plan has a doubt: %s", w)
@@ -130,9 +138,7 @@ func (r *incident) apply() {
 		}
 	}
 	r.countersign(r.plan, r.data)
-	if err := r.engine.Apply(r.ctx, r.data, "flag"); err != nil {
-		r.t.Fatalf("apply: %v%s", err, r.losses())
-	}
+	return r.engine.Apply(r.ctx, r.data, "flag")
 }
 
 func (r *incident) losses() string {

@@ -87,7 +87,7 @@ func number(draft []playbook.Step, caseID string, has int) ([]casefile.Step, err
 		a := d.Action
 		s := casefile.Step{
 			N: has + i + 1, After: after, AfterAny: afterAny, Action: a.Name, Phase: a.Phase, Target: d.Target, Summary: d.Summary, Params: d.Params,
-			Impact: append([]string{}, d.Impact...), Irreversible: a.Irreversible, Partly: a.Partly, AccountWide: a.AccountWide, Isolates: a.Isolates,
+			Impact: append([]string{}, d.Impact...), Irreversible: a.Irreversible, Partly: a.Partly, AccountWide: a.AccountWide, Isolates: a.Isolates, Watches: a.Watches,
 			DeadlineS: a.DeadlineS, Reads: a.Reads.Strings(), Writes: a.Writes.Strings(),
 		}
 		if s.Summary == "" {

@@ -79,7 +79,7 @@ func (e *Engine) carryOn(ctx context.Context, hash string, plan casefile.Plan, p
 	return r.verdict(ctx)
 }
 
-// verdict says what is not done. The journal is read anew: others may have ended steps.
+// verdict says what is not done: containment too, where the plan has none. The journal is read anew: others may have ended steps.
 func (r *run) verdict(ctx context.Context) error {
 	p, err := r.Case.Progress(ctx)
 	if err != nil {
@@ -90,6 +90,9 @@ func (r *run) verdict(ctx context.Context) error {
 		if s.State != casefile.Done {
 			open = append(open, fmt.Sprintf("step %d, %s, is %s%s", s.N, s.Action, s.State, because(s.Error)))
 		}
+	}
+	if p.Nothing != "" {
+		open = append([]string{p.Nothing}, open...)
 	}
 	if len(open) > 0 {
 		return fmt.Errorf("%w: %s", ErrPartly, someOf(open, "; "))

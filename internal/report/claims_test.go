@@ -203,18 +203,35 @@ func TestClockSetBackIsSaid(t *testing.T) {
 	}
 }
 
-// A plan with nothing to contain must not look like a containment.
+// A plan with nothing to contain must not look like a containment, neither when it is done nor when it is released.
 func TestNothingToContain(t *testing.T) {
-	s := newStory(t, testCase, false)
-	p := testPlan(false)
-	p.Steps = p.Steps[:1]
-	s.approve(p, 1)
-	r := s.report()
-	if r.ContainedAfterMS != nil || r.containedWords() != "not proved" || !strings.Contains(r.stateWords(), "nothing to contain") {
-		t.Errorf("contained: %q, state: %q", r.containedWords(), r.stateWords())
-	}
-	if !strings.HasPrefix(r.isolatedWords(), "not planned") {
-		t.Errorf("isolated: %q", r.isolatedWords())
+	for name, step := range map[string]casefile.Step{
+		"a record":   {Phase: casefile.Preserve},
+		"a detector": {Phase: casefile.Contain, Watches: true},
+	} {
+		s := newStory(t, testCase, false)
+		p := testPlan(false)
+		p.Steps = p.Steps[:1]
+		p.Steps[0].Phase, p.Steps[0].Watches = step.Phase, step.Watches
+		s.approve(p, 1)
+		s.write(casefile.EntryDone, 1, casefile.DoneBody{Run: 1})
+		r := s.report()
+		if r.ContainedAfterMS != nil || r.State != casefile.Open || r.Nothing == "" {
+			t.Errorf("%s: state %s, contained after %v, nothing %q", name, r.State, r.ContainedAfterMS, r.Nothing)
+		}
+		for what, data := range render(t, r) {
+			if text := string(data); !strings.Contains(text, "nothing contained: ") || strings.Contains(text, "every containment step") {
+				t.Errorf("%s: the %s report does not say that nothing is contained", name, what)
+			}
+		}
+		if !strings.HasPrefix(r.isolatedWords(), "not planned") {
+			t.Errorf("%s: isolated: %q", name, r.isolatedWords())
+		}
+		p.Kind, p.Steps = casefile.PlanRelease, nil
+		s.approve(p, 1)
+		if r := s.report(); !strings.Contains(r.stateWords(), "without ever having been contained") || !strings.HasPrefix(r.containedWords(), "no: ") {
+			t.Errorf("%s, released: state %q, contained %q", name, r.stateWords(), r.containedWords())
+		}
 	}
 }
 

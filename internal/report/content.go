@@ -83,9 +83,6 @@ func (r Report) subjectWords() []text {
 func (r Report) stateWords() string {
 	switch r.State {
 	case casefile.Contained:
-		if r.ContainedAfterMS == nil {
-			return "contained, because the plan has nothing to contain"
-		}
 		return "contained: every containment step is recorded as done"
 	case casefile.Partial:
 		if len(r.Release) > 0 {
@@ -93,14 +90,23 @@ func (r Report) stateWords() string {
 		}
 		return "partial: at least one containment step is not done"
 	case casefile.Released:
+		if r.Nothing != "" {
+			return "released, without ever having been contained: what changed was put back, has no undo, or was left by decision, as listed under Release"
+		}
 		return "released: each change was put back, has no undo, or was left by decision, as listed under Release"
 	case casefile.Open:
+		if r.Nothing != "" {
+			return "open: " + r.Nothing
+		}
 		return "open: containment is not complete"
 	}
 	return string(r.State)
 }
 
 func (r Report) containedWords() string {
+	if r.Nothing != "" {
+		return "no: " + r.Nothing
+	}
 	if r.ContainedAfterMS == nil {
 		return "not proved"
 	}
