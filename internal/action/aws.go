@@ -68,6 +68,7 @@ type AWS struct {
 	cfg     aws.Config
 	lim     *limits
 	regions *regions
+	work    *assignmentWork
 }
 
 // regions are the clients made so far. Making the clients of a region takes longer than a call of many, and a plan
@@ -83,7 +84,7 @@ var IdentityOps = Ops{op((*sts.Client).GetCallerIdentity)}
 // Connect makes the clients for cfg's region. It calls nothing; Identify does.
 func Connect(cfg aws.Config) *AWS {
 	c := connect(cfg, newLimits())
-	c.regions = &regions{in: map[string]*AWS{}}
+	c.regions, c.work = &regions{in: map[string]*AWS{}}, newAssignmentWork()
 	return c
 }
 
@@ -137,7 +138,7 @@ func (c *AWS) In(region string) *AWS {
 	}
 	there := c.clientsIn(region)
 	there.Account, there.Partition, there.Caller = c.Account, c.Partition, c.Caller
-	there.Management, there.regions = c.Management, c.regions
+	there.Management, there.regions, there.work = c.Management, c.regions, c.work
 	return &there
 }
 

@@ -32,6 +32,30 @@ func ssoUser(t Target) (store, user *string, err error) {
 	return aws.String(s), aws.String(u), nil
 }
 
+// noSSOUser tells that AWS said the user, or what it is asked together with, does not exist. An identity store that is
+// not found is another matter: it was looked for in the wrong place.
+func noSSOUser(err error) bool {
+	var missing *storetypes.ResourceNotFoundException
+	return hasCode(err, "ResourceNotFoundException") &&
+		(!errors.As(err, &missing) || missing.ResourceType != storetypes.ResourceTypeIdentityStore)
+}
+
+// describeSSOUser looks at the user itself.
+func describeSSOUser(ctx context.Context, c *AWS, t Target) (*identitystore.DescribeUserOutput, error) {
+	store, user, err := ssoUser(t)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.IdentityStore.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: store, UserId: user})
+	if noSSOUser(err) {
+		return nil, fmt.Errorf("user %s of Identity Center: %w", t.ID, ErrGone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at user %s of Identity Center: %w", t.ID, err)
+	}
+	return out, nil
+}
+
 // assignmentsOf lists what a user has been assigned by itself, or with its groups, as ACCOUNT PERMISSION-SET.
 func assignmentsOf(ctx context.Context, c *AWS, t Target, groups bool) ([]string, error) {
 	_, user, err := ssoUser(t)
@@ -69,6 +93,9 @@ func membershipsOf(ctx context.Context, c *AWS, t Target) (map[string]string, er
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		if noSSOUser(err) {
+			return nil, fmt.Errorf("user %s of Identity Center: %w", t.ID, ErrGone)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("list the groups of user %s: %w", t.ID, err)
 		}

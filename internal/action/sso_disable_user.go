@@ -17,9 +17,10 @@ type ssoStatus struct {
 	Status string `json:"status"`
 }
 
-// DisableSSOUser disables a user of the identity store, who signs in no more. Which attributes UpdateUser takes is not
-// the same for every source of identities, and AWS names the status in a user's description alone
-// (docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_User.html): what is read back counts.
+// DisableSSOUser disables a user of the identity store, who signs in no more. AWS documents no call for it: the status
+// is told of by a user's description alone (docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_User.html),
+// no attribute of UpdateUser is named for it, and a command is still asked for (github.com/aws/aws-cli/issues/9954). It is
+// tried by the status's own name, what is read back counts, and the plan says what to do by hand.
 var DisableSSOUser = define(Spec[ssoStatus]{
 	Name:       "sso-disable-user",
 	Summary:    "Disable the user in Identity Center. It cannot sign in any more; sessions that live are ended by other steps.",
@@ -33,16 +34,9 @@ var DisableSSOUser = define(Spec[ssoStatus]{
 		if err != nil {
 			return ssoStatus{}, err
 		}
-		store, user, err := ssoUser(t)
+		out, err := describeSSOUser(ctx, center, t)
 		if err != nil {
 			return ssoStatus{}, err
-		}
-		out, err := center.IdentityStore.DescribeUser(ctx, &identitystore.DescribeUserInput{IdentityStoreId: store, UserId: user})
-		if hasCode(err, "ResourceNotFoundException") {
-			return ssoStatus{}, fmt.Errorf("user %s of Identity Center: %w", t.ID, ErrGone)
-		}
-		if err != nil {
-			return ssoStatus{}, fmt.Errorf("look at user %s of Identity Center: %w", t.ID, err)
 		}
 		if out.UserStatus == "" { // what is not known could not be put back
 			return ssoStatus{}, fmt.Errorf("look at user %s of Identity Center: AWS does not say whether it is enabled; disable it by hand (Identity Center console, Users, the user, Disable user access)", t.ID)
@@ -81,6 +75,9 @@ func setSSOStatus(ctx context.Context, c *AWS, t Target, status string) error {
 	_, err = center.IdentityStore.UpdateUser(ctx, &identitystore.UpdateUserInput{IdentityStoreId: store, UserId: user, Operations: []storetypes.AttributeOperation{
 		{AttributePath: aws.String("userStatus"), AttributeValue: document.NewLazyDocument(status)},
 	}})
+	if noSSOUser(err) {
+		return fmt.Errorf("set user %s of Identity Center to %s: the user %w", t.ID, status, ErrGone)
+	}
 	if err != nil {
 		return fmt.Errorf("set user %s of Identity Center to %s (where AWS refuses it: Identity Center console, Users, the user, Disable user access; a user of an external provider is disabled there): %w", t.ID, status, err)
 	}

@@ -81,6 +81,9 @@ var LeaveGroups = define(Spec[ssoGroups]{
 			_, err := center.IdentityStore.CreateGroupMembership(ctx, &identitystore.CreateGroupMembershipInput{
 				IdentityStoreId: store, GroupId: aws.String(group), MemberId: &storetypes.MemberIdMemberUserId{Value: aws.ToString(user)},
 			})
+			if noSSOUser(err) {
+				err = fmt.Errorf("the user or the group %w", ErrGone)
+			}
 			if err != nil && !hasCode(err, "ConflictException") {
 				failed = append(failed, fmt.Errorf("put user %s into group %s: %w", t.ID, group, err))
 			}

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
-	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
 
 	"cordon/internal/casefile"
 )
@@ -17,39 +17,39 @@ import (
 // ssoAssignments is what a user has been assigned itself: ACCOUNT PERMISSION-SET, sorted.
 type ssoAssignments struct {
 	Assigned []string `json:"assigned"`
+	Leaving  []string `json:"leaving,omitempty"` // those of them whose removal is under way
 }
 
 // RemoveAssignments takes a user's own assignments away. Sessions that live are not ended by it
 // (docs.aws.amazon.com/singlesignon/latest/userguide/revoke-user-permissions.html): the deny by user id does that.
 // Params: instance.
 var RemoveAssignments = define(Spec[ssoAssignments]{
-	Name:       "sso-remove-assignments",
-	Summary:    "Take away every account and permission set that the user has been assigned itself. It gets no new session of them.",
-	Phase:      casefile.Contain,
-	Target:     casefile.IdentityCenterUser,
-	Reads:      Ops{op((*ssoadmin.Client).ListAccountAssignmentsForPrincipal)},
-	Writes:     Ops{op((*ssoadmin.Client).DeleteAccountAssignment)},
-	UndoWrites: Ops{op((*ssoadmin.Client).CreateAccountAssignment)},
-	Observe: func(ctx context.Context, c *AWS, t Target) (ssoAssignments, error) {
-		center, err := c.center()
-		if err != nil {
-			return ssoAssignments{}, err
-		}
-		all, err := assignmentsOf(ctx, center, t, false)
-		return ssoAssignments{all}, err
+	Name:    "sso-remove-assignments",
+	Summary: "Take away every account and permission set that the user has been assigned itself. It gets no new session of them.",
+	Phase:   casefile.Contain,
+	Target:  casefile.IdentityCenterUser,
+	Reads: Ops{
+		op((*ssoadmin.Client).ListAccountAssignmentsForPrincipal), op((*ssoadmin.Client).ListAccountAssignmentDeletionStatus),
+		op((*ssoadmin.Client).DescribeAccountAssignmentDeletionStatus), op((*identitystore.Client).DescribeUser),
 	},
+	Writes:     Ops{op((*ssoadmin.Client).DeleteAccountAssignment)},
+	UndoReads:  Ops{op((*ssoadmin.Client).DescribeAccountAssignmentCreationStatus)},
+	UndoWrites: Ops{op((*ssoadmin.Client).CreateAccountAssignment)},
+	Observe:    observeAssignments,
 	Status: func(_ Target, now ssoAssignments) Status {
-		if len(now.Assigned) == 0 {
+		switch {
+		case len(now.Assigned) == 0:
 			return Done
+		case len(now.Leaving) == len(now.Assigned):
+			return Waiting
 		}
 		return Todo
 	},
 	Apply: func(ctx context.Context, c *AWS, t Target, now ssoAssignments) error {
-		return eachAssignment(ctx, c, t, now.Assigned, removeAssignment)
+		return eachAssignment(ctx, c, t, without(now.Assigned, now.Leaving), removal)
 	},
 	Undo: func(ctx context.Context, c *AWS, t Target, before, now ssoAssignments) error {
-		back := slices.DeleteFunc(slices.Clone(before.Assigned), func(a string) bool { return slices.Contains(now.Assigned, a) })
-		return eachAssignment(ctx, c, t, back, giveAssignment)
+		return eachAssignment(ctx, c, t, without(before.Assigned, now.Assigned), giving)
 	},
 	Change: func(_ Target, now ssoAssignments) string {
 		return plural(len(now.Assigned), "assignment") + " -> none"
@@ -57,10 +57,38 @@ var RemoveAssignments = define(Spec[ssoAssignments]{
 	Partial: true,
 })
 
-type assignment struct{ instance, user, account, set *string }
+// observeAssignments lists what the user has and what of it is being taken away: a removal that AWS has begun ends by
+// itself, also when whoever asked for it is gone.
+func observeAssignments(ctx context.Context, c *AWS, t Target) (ssoAssignments, error) {
+	center, err := c.center()
+	if err != nil {
+		return ssoAssignments{}, err
+	}
+	all, err := assignmentsOf(ctx, center, t, false)
+	if len(all) == 0 && (err == nil || hasCode(err, "ResourceNotFoundException")) {
+		// Of somebody who does not exist nothing is listed either.
+		if _, gone := describeSSOUser(ctx, center, t); gone != nil {
+			return ssoAssignments{}, gone
+		}
+	}
+	if err != nil || len(all) == 0 {
+		return ssoAssignments{Assigned: []string{}}, err
+	}
+	begun, err := removalsOf(ctx, center, t)
+	if err != nil {
+		return ssoAssignments{}, err
+	}
+	leaving := slices.DeleteFunc(slices.Clone(all), func(a string) bool { return !slices.Contains(begun, a) })
+	return ssoAssignments{Assigned: all, Leaving: leaving}, nil
+}
+
+type assignment struct{ instance, user, account, set string }
+
+// what names the assignment as the state does.
+func (a assignment) what() string { return a.account + " " + a.set }
 
 // eachAssignment goes on past one that fails.
-func eachAssignment(ctx context.Context, c *AWS, t Target, all []string, do func(context.Context, *AWS, assignment) error) error {
+func eachAssignment(ctx context.Context, c *AWS, t Target, all []string, change assignmentChange) error {
 	center, err := c.center()
 	if err != nil {
 		return err
@@ -70,35 +98,11 @@ func eachAssignment(ctx context.Context, c *AWS, t Target, all []string, do func
 		return err
 	}
 	var failed []error
-	for _, a := range all {
-		account, set, _ := strings.Cut(a, " ")
-		err := do(ctx, center, assignment{aws.String(t.Param("instance")), user, aws.String(account), aws.String(set)})
-		// Under way already is neither done nor failed: what is read back tells.
-		if err != nil && !hasCode(err, "ConflictException") {
-			failed = append(failed, fmt.Errorf("change what user %s has been assigned in account %s: %w", t.ID, account, err))
+	for _, what := range all {
+		account, set, _ := strings.Cut(what, " ")
+		if err := change.bringAbout(ctx, center, assignment{t.Param("instance"), aws.ToString(user), account, set}); err != nil {
+			failed = append(failed, fmt.Errorf("%s user %s permission set %s in account %s: %w", change.name, t.ID, set, account, err))
 		}
 	}
 	return errors.Join(failed...)
-}
-
-func removeAssignment(ctx context.Context, c *AWS, a assignment) error {
-	out, err := c.SSOAdmin.DeleteAccountAssignment(ctx, &ssoadmin.DeleteAccountAssignmentInput{
-		InstanceArn: a.instance, PermissionSetArn: a.set, PrincipalId: a.user, PrincipalType: ssotypes.PrincipalTypeUser,
-		TargetId: a.account, TargetType: ssotypes.TargetTypeAwsAccount,
-	})
-	if err == nil && out.AccountAssignmentDeletionStatus != nil && out.AccountAssignmentDeletionStatus.Status == ssotypes.StatusValuesFailed {
-		return errors.New(aws.ToString(out.AccountAssignmentDeletionStatus.FailureReason))
-	}
-	return err
-}
-
-func giveAssignment(ctx context.Context, c *AWS, a assignment) error {
-	out, err := c.SSOAdmin.CreateAccountAssignment(ctx, &ssoadmin.CreateAccountAssignmentInput{
-		InstanceArn: a.instance, PermissionSetArn: a.set, PrincipalId: a.user, PrincipalType: ssotypes.PrincipalTypeUser,
-		TargetId: a.account, TargetType: ssotypes.TargetTypeAwsAccount,
-	})
-	if err == nil && out.AccountAssignmentCreationStatus != nil && out.AccountAssignmentCreationStatus.Status == ssotypes.StatusValuesFailed {
-		return errors.New(aws.ToString(out.AccountAssignmentCreationStatus.FailureReason))
-	}
-	return err
 }

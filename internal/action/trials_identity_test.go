@@ -1,6 +1,10 @@
 package action
 
 import (
+	"time"
+
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
 	"cordon/internal/awssim"
 	"cordon/internal/casefile"
 )
@@ -22,6 +26,20 @@ func withCenter(w *awssim.World) {
 	w.AddSSOUser(awssim.SSOUser{ID: "94d8e418-0000-7000-8000-000000000002", Name: "bob@example.com"}, []string{"g-developers"})
 }
 
+// amongOthers is the same where assignments change slowly, and somebody else's are being taken away.
+func amongOthers(w *awssim.World) {
+	withCenter(w)
+	w.Do(func(a *awssim.Account) {
+		a.SSO.Takes = 10 * time.Second
+		for id, kind := range map[string]string{"request-bob": "USER", "request-group": "GROUP", "request-x": "USER"} {
+			a.SSO.Requests[id] = &awssim.SSORequest{
+				ID: id, Deletion: true, Status: ssotypes.StatusValuesInProgress,
+				About: awssim.SSOAssignment{Account: "111122223333", PermissionSet: adminSet, Kind: kind, Principal: "94d8e418-0000-7000-8000-000000000002"},
+			}
+		}
+	})
+}
+
 func withDirectory(w *awssim.World) {
 	w.AddDirectoryUser(simWorld, awssim.DirectoryUser{Directory: "d-9067a1b2c3", Name: "mallory"})
 }
@@ -34,6 +52,7 @@ var identityTrials = []trial{
 		steps: []trialStep{{DenySSOPolicy, theUser, nil}, {DenySSOUser, theUser, map[string]string{"root": "r-exam"}}},
 	},
 	{name: "remove assignments", setup: withCenter, steps: []trialStep{{RemoveAssignments, theUser, map[string]string{"instance": centerARN}}}},
+	{name: "remove assignments slowly", setup: amongOthers, steps: []trialStep{{RemoveAssignments, theUser, map[string]string{"instance": centerARN}}}},
 	{name: "leave groups", setup: withCenter, steps: []trialStep{{LeaveGroups, theUser, nil}}},
 	{name: "disable an Identity Center user", setup: withCenter, steps: []trialStep{{DisableSSOUser, theUser, nil}}},
 	{

@@ -24,6 +24,14 @@ type IdentityCenterState struct {
 	Groups      map[string]*SSOGroup      `dump:"identitystore/group"`
 	Memberships map[string]*SSOMembership `dump:"identitystore/membership"` // by group and user
 	Assignments map[string]*SSOAssignment `dump:"sso/assignment"`           // by all that they are
+
+	// Others are instances besides, which accounts have for themselves, or which nobody can use.
+	Others   []types.InstanceMetadata
+	Requests map[string]*SSORequest // changes of assignments, by id
+	// Takes is how long such a change takes; 0 means the usual few seconds.
+	Takes time.Duration
+	// Closed are accounts in which every such change fails, and AWS's reason.
+	Closed map[string]string
 }
 
 // SSOUser is a user of the identity store.
@@ -58,6 +66,7 @@ func (a SSOAssignment) key() string {
 func newIdentityCenter() IdentityCenterState {
 	return IdentityCenterState{
 		Users: map[string]*SSOUser{}, Groups: map[string]*SSOGroup{}, Memberships: map[string]*SSOMembership{}, Assignments: map[string]*SSOAssignment{},
+		Requests: map[string]*SSORequest{}, Closed: map[string]string{},
 	}
 }
 
@@ -92,6 +101,9 @@ func identityCenterHandlers() []handler {
 		read(ssoListAssignmentsForPrincipal),
 		write(ssoDeleteAccountAssignment),
 		write(ssoCreateAccountAssignment),
+		read(ssoListDeletions),
+		read(ssoDescribeDeletion),
+		read(ssoDescribeCreation),
 	}...)
 }
 
@@ -107,17 +119,41 @@ func (r *Request) identityCenter() (*IdentityCenterState, error) {
 	return s, nil
 }
 
-// ListInstances shows the instance in its own region to the account that owns it, and nothing elsewhere.
+// ListInstances shows what the account owns or the organisation's own instance, which is the management account's and
+// seen by whoever administers it too: in the region that is asked alone, unless all are asked for.
 // https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_ListInstances.html
-func ssoListInstances(r *Request, _ *ssoadmin.ListInstancesInput) (*ssoadmin.ListInstancesOutput, error) {
+func ssoListInstances(r *Request, in *ssoadmin.ListInstancesInput) (*ssoadmin.ListInstancesOutput, error) {
 	s := &r.Account.SSO
-	out := &ssoadmin.ListInstancesOutput{Instances: []types.InstanceMetadata{}}
-	if s.Owner != "" && s.Owner == r.callerAccount() && s.Region == r.Region.Name {
-		out.Instances = append(out.Instances, types.InstanceMetadata{
-			InstanceArn: aws.String(s.Instance), IdentityStoreId: aws.String(s.Store), OwnerAccountId: aws.String(s.Owner), Status: types.InstanceStatusActive,
+	var seen []types.InstanceMetadata
+	add := func(i types.InstanceMetadata) {
+		if in.RegionScope == types.RegionScopeAllRegions || aws.ToString(i.PrimaryRegion) == r.Region.Name {
+			seen = append(seen, i)
+		}
+	}
+	if s.Owner != "" && s.Owner == r.callerAccount() {
+		add(types.InstanceMetadata{
+			InstanceArn: aws.String(s.Instance), IdentityStoreId: aws.String(s.Store), OwnerAccountId: aws.String(r.organisationOf(s.Owner)),
+			PrimaryRegion: aws.String(s.Region), Status: types.InstanceStatusActive,
 		})
 	}
-	return out, nil
+	for _, i := range s.Others {
+		if aws.ToString(i.OwnerAccountId) == r.callerAccount() {
+			add(i)
+		}
+	}
+	seen, next, err := page(r, seen, func(i types.InstanceMetadata) string { return aws.ToString(i.InstanceArn) }, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	return &ssoadmin.ListInstancesOutput{Instances: seen, NextToken: next}, nil
+}
+
+// organisationOf is the organisation's management account, which owns its instance whoever administers it.
+func (r *Request) organisationOf(administrator string) string {
+	if m := r.Account.Org.Management; m != "" {
+		return m
+	}
+	return administrator
 }
 
 // What a user has by itself and by its groups; each says whose it is.
@@ -146,40 +182,6 @@ func ssoListAssignmentsForPrincipal(r *Request, in *ssoadmin.ListAccountAssignme
 		})
 	}
 	return out, nil
-}
-
-// A deletion is begun and ends seconds later; begun again meanwhile it is a conflict.
-// https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_DeleteAccountAssignment.html
-func ssoDeleteAccountAssignment(r *Request, in *ssoadmin.DeleteAccountAssignmentInput) (*ssoadmin.DeleteAccountAssignmentOutput, error) {
-	s, err := r.identityCenter()
-	if err != nil {
-		return nil, err
-	}
-	key := SSOAssignment{Account: aws.ToString(in.TargetId), PermissionSet: aws.ToString(in.PermissionSetArn), Kind: string(in.PrincipalType), Principal: aws.ToString(in.PrincipalId)}.key()
-	a, ok := s.Assignments[key]
-	if !ok {
-		return nil, modelled(400, &types.ResourceNotFoundException{Message: aws.String("The assignment was not found.")})
-	}
-	if a.Leaving {
-		return nil, modelled(400, &types.ConflictException{Message: aws.String("There is a conflicting operation in process for the resource.")})
-	}
-	a.Leaving = true
-	r.later("assignment", 4*time.Second, func(time.Time) { delete(s.Assignments, key) })
-	return &ssoadmin.DeleteAccountAssignmentOutput{AccountAssignmentDeletionStatus: &types.AccountAssignmentOperationStatus{Status: types.StatusValuesInProgress}}, nil
-}
-
-// https://docs.aws.amazon.com/singlesignon/latest/APIReference/API_CreateAccountAssignment.html
-func ssoCreateAccountAssignment(r *Request, in *ssoadmin.CreateAccountAssignmentInput) (*ssoadmin.CreateAccountAssignmentOutput, error) {
-	s, err := r.identityCenter()
-	if err != nil {
-		return nil, err
-	}
-	a := &SSOAssignment{Account: aws.ToString(in.TargetId), PermissionSet: aws.ToString(in.PermissionSetArn), Kind: string(in.PrincipalType), Principal: aws.ToString(in.PrincipalId)}
-	if s.Assignments[a.key()] != nil && s.Assignments[a.key()].Leaving {
-		return nil, modelled(400, &types.ConflictException{Message: aws.String("There is a conflicting operation in process for the resource.")})
-	}
-	r.later("assignment", 4*time.Second, func(time.Time) { s.Assignments[a.key()] = a })
-	return &ssoadmin.CreateAccountAssignmentOutput{AccountAssignmentCreationStatus: &types.AccountAssignmentOperationStatus{Status: types.StatusValuesInProgress}}, nil
 }
 
 // documentText reads a document that holds a string.

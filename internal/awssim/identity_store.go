@@ -23,7 +23,7 @@ func (r *Request) identityStore(id *string) (*IdentityCenterState, error) {
 	case s.Owner != r.callerAccount():
 		return nil, modelled(400, &types.AccessDeniedException{Message: aws.String("You do not have sufficient access to perform this action.")})
 	case s.Store != aws.ToString(id) || s.Region != r.Region.Name:
-		return nil, modelled(404, &types.ResourceNotFoundException{Message: aws.String("IDENTITY_STORE not found.")})
+		return nil, modelled(404, &types.ResourceNotFoundException{Message: aws.String("IDENTITY_STORE not found."), ResourceType: types.ResourceTypeIdentityStore})
 	}
 	return s, nil
 }
@@ -99,6 +99,9 @@ func storeListMemberships(r *Request, in *identitystore.ListGroupMembershipsForM
 	if !ok {
 		return nil, modelled(400, &types.ValidationException{Message: aws.String("The member is no user.")})
 	}
+	if _, ok := look(r, s.Users, member.Value); !ok {
+		return nil, noUser()
+	}
 	of, next, err := page(r, sortedMemberships(view(r, s.Memberships), member.Value), func(m *SSOMembership) string { return m.Group }, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
@@ -125,7 +128,7 @@ func storeDeleteMembership(r *Request, in *identitystore.DeleteGroupMembershipIn
 			return &identitystore.DeleteGroupMembershipOutput{}, nil
 		}
 	}
-	return nil, modelled(404, &types.ResourceNotFoundException{Message: aws.String("GROUP_MEMBERSHIP not found.")})
+	return nil, modelled(404, &types.ResourceNotFoundException{Message: aws.String("GROUP_MEMBERSHIP not found."), ResourceType: types.ResourceTypeGroupMembership})
 }
 
 // https://docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_CreateGroupMembership.html
@@ -137,7 +140,10 @@ func storeCreateMembership(r *Request, in *identitystore.CreateGroupMembershipIn
 	member, ok := in.MemberId.(*types.MemberIdMemberUserId)
 	group := aws.ToString(in.GroupId)
 	if !ok || s.Groups[group] == nil {
-		return nil, modelled(404, &types.ResourceNotFoundException{Message: aws.String("GROUP not found.")})
+		return nil, modelled(404, &types.ResourceNotFoundException{Message: aws.String("GROUP not found."), ResourceType: types.ResourceTypeGroup})
+	}
+	if s.Users[member.Value] == nil {
+		return nil, noUser()
 	}
 	key := group + "/" + member.Value
 	if s.Memberships[key] != nil {
