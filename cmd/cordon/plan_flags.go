@@ -49,7 +49,7 @@ func (p *planFlags) add(c *cobra.Command) {
 
 	f.StringVar(&o.OnlySession, "only-session", "", "cut the one session of this `NAME`, not all of them")
 	f.StringVar(&o.SourceIdentity, "source-identity", "", "cut only the sessions with this source identity (`NAME`)")
-	f.StringArrayVar(&o.CloseTo, "close-to", nil, "the `ARN`, or account id, of who may not assume it any more; may be repeated")
+	f.StringArrayVar(&o.CloseTo, "close-to", nil, "the `ARN`, account id or service (ec2.amazonaws.com) of who may not assume it any more; may be repeated")
 	f.StringArrayVar(&o.CutProviders, "cut-provider", nil, "the `ARN` of a SAML or OIDC provider that may sign nobody in any more; may be repeated")
 	f.StringVar(&o.SSOUser, "sso-user", "", "the Identity Center `USER` behind it (default: the finding's session name)")
 	f.StringArrayVar(&o.DirectoryUsers, "directory-user", nil, "a user of AWS Managed Microsoft AD to disable, as `DIRECTORY/NAME`; may be repeated")

@@ -5,9 +5,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/spf13/cobra"
 
+	"cordon/internal/awssim"
 	"cordon/internal/casefile"
 	"cordon/internal/playbook"
 )
@@ -51,9 +53,9 @@ func TestIdentityChoicesAreHeldToTheirSyntax(t *testing.T) {
 		{[]string{"i-0abc", "ann@example.com", "a.b_c=d,e+f-g"}, []string{"x", "a b", "a*", "a/b", "a\nb", "${aws:username}", strings.Repeat("a", 65)},
 			func(o *playbook.Options, v string) { o.OnlySession = v }},
 		{[]string{"ann"}, []string{"a?c", "*", "ann\x1b[31m"}, func(o *playbook.Options, v string) { o.SourceIdentity = v }},
-		{[]string{"arn:aws:iam::111122223333:root", "arn:aws-us-gov:iam::111122223333:role/p/x", "arn:aws:sts::111122223333:assumed-role/r/s", "111122223333",
-			"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"},
-			[]string{"", "*", "arn:aws:iam::*:root", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::111122223333:role/a\",\"AWS\":\"*", "1111", "arn:aws:iam::111122223333:role/ x"},
+		{[]string{"arn:aws:iam::111122223333:root", "arn:aws-us-gov:iam::111122223333:role/p/x", "arn:aws:sts::111122223333:assumed-role/r/s1", "111122223333",
+			"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com", "ec2.amazonaws.com", "ec2.amazonaws.com.cn", "accounts.google.com"},
+			[]string{"", "*", "*.amazonaws.com", "evil.example", "ec2.amazonaws.com.evil.example", "arn:aws:iam::*:root", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::111122223333:role/a\",\"AWS\":\"*", "1111", "arn:aws:iam::111122223333:role/ x"},
 			func(o *playbook.Options, v string) { o.CloseTo = []string{v} }},
 		{[]string{"arn:aws:iam::111122223333:saml-provider/corp"}, []string{"", "corp", "arn:aws:iam::111122223333:role/x", "arn:aws:iam::111122223333:saml-provider/*"},
 			func(o *playbook.Options, v string) { o.CutProviders = []string{v} }},
@@ -79,4 +81,26 @@ func TestIdentityChoicesAreHeldToTheirSyntax(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHintsAreTaken: what a plan says can be closed is what the options take, and is closed then.
+func TestHintsAreTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := awssim.New(awssim.Options{})
+		saml, oidc := w.AddSAMLProvider("corp", ""), w.AddOIDCProvider("token.actions.example.com/tenant-1", "sts.amazonaws.com")
+		w.AddRole(awssim.Role{Name: "web", Trust: `{"Version":"2012-10-17","Statement":[` +
+			`{"Effect":"Allow","Principal":{"Service":["ec2.amazonaws.com","states.eu-west-1.amazonaws.com"],"AWS":["999988887777","arn:aws:iam::444455556666:role/ci/x"]},"Action":"sts:AssumeRole"},` +
+			`{"Effect":"Allow","Principal":{"Federated":"` + saml + `"},"Action":"sts:AssumeRoleWithSAML"},` +
+			`{"Effect":"Allow","Principal":{"Federated":["` + oidc + `","accounts.google.com"]},"Action":"sts:AssumeRoleWithWebIdentity"}]}`})
+		plan := cordonAs(t, w, responder, "", "plan", "iam-role:web")
+		hints := regexp.MustCompile(`--(close-to|cut-provider) ([^ ,)]+)`).FindAllStringSubmatch(plan.out, -1)
+		if len(hints) != 7+2 { // a provider of the account has both
+			t.Fatalf("%d hints: %q in %s%s", len(hints), hints, plan.out, plan.err)
+		}
+		for _, h := range hints {
+			if r := cordonAs(t, w, responder, "", "plan", "iam-role:web", "--"+h[1], h[2]); r.status != exitDone || !regexp.MustCompile(`(closed|cut) by this plan`).MatchString(r.out) {
+				t.Errorf("%s: exit status %d: %s%s", h[0], r.status, r.out, r.err)
+			}
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"cordon/internal/action"
 	"cordon/internal/playbook"
 )
 
@@ -14,9 +15,7 @@ var (
 	// (docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html).
 	sessionSyntax = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`)
 	// An ARN of a principal, without wildcards (docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html).
-	principalSyntax = regexp.MustCompile(`^arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:(root|(user|role|assumed-role|federated-user)/[A-Za-z0-9_+=,.@/-]+)$`)
-	spareSyntax     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)/[A-Za-z0-9_+=,.@/-]+$`)
-	providerSyntax  = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(saml-provider/[A-Za-z0-9_.-]+|oidc-provider/[A-Za-z0-9_.:/-]+)$`)
+	spareSyntax = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)/[A-Za-z0-9_+=,.@/-]+$`)
 	// docs.aws.amazon.com/organizations/latest/APIReference/API_MoveAccount.html
 	unitSyntax = regexp.MustCompile(`^(ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|r-[0-9a-z]{4,32})$`)
 	// docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_CreateUser.html
@@ -49,8 +48,16 @@ func identityOptions(o playbook.Options) error {
 			checks = append(checks, one(flag, v, what, syntax...))
 		}
 	}
-	each("close-to", o.CloseTo, "the ARN of a principal or provider, or an account id", principalSyntax, providerSyntax, accountSyntax)
-	each("cut-provider", o.CutProviders, "the ARN of a SAML or OIDC provider", providerSyntax)
+	for _, v := range o.CloseTo { // what a plan can close is what its hints name
+		if _, err := action.ParseDoor(v, ""); err != nil {
+			checks = append(checks, fmt.Errorf("%w: --close-to: %w", errUsage, err))
+		}
+	}
+	for _, v := range o.CutProviders {
+		if d, err := action.ParseDoor(v, ""); err != nil || !d.IsProvider() {
+			checks = append(checks, fmt.Errorf("%w: --cut-provider %q is not the ARN of a SAML or OIDC provider", errUsage, v))
+		}
+	}
 	each("directory-user", o.DirectoryUsers, "DIRECTORY/NAME (d-0123456789/alice)", directorySyntax)
 	each("spare", o.Spare, "the ARN of a user or role", spareSyntax)
 	for _, err := range checks {

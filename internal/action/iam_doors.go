@@ -33,7 +33,7 @@ var (
 	userOrRole   = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):(user|role)/([A-Za-z0-9_+=,.@/-]*/)?[A-Za-z0-9_+=,.@-]{1,64}$`)
 	roleSession  = regexp.MustCompile(`^arn:([a-z-]+):sts::([0-9]{12}):assumed-role/([A-Za-z0-9_+=,.@-]{1,64})/[A-Za-z0-9_+=,.@-]{2,64}$`)
 	samlProvider = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):saml-provider/[A-Za-z0-9._-]{1,128}$`)
-	oidcProvider = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):oidc-provider/[A-Za-z0-9._~/%:?&=+-]{1,255}$`)
+	oidcProvider = regexp.MustCompile(`^arn:([a-z-]+):iam::([0-9]{12}):oidc-provider/[A-Za-z0-9._~/%:=+-]{1,255}$`) // no query (API_CreateOpenIDConnectProvider.html)
 	service      = regexp.MustCompile(`^[a-z0-9.-]+\.amazonaws\.com(\.cn)?$`)
 )
 
@@ -41,7 +41,7 @@ var (
 // (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-federated-web-identity).
 var builtInProviders = []string{"cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com"}
 
-// ParseDoor reads who is not to assume a role any more.
+// ParseDoor reads who is not to assume a role any more, in a partition, or in any where it is "".
 func ParseDoor(text, partition string) (Door, error) {
 	if accountDigits.MatchString(text) {
 		return Door{DoorAccount, text, text}, nil
@@ -64,13 +64,16 @@ func ParseDoor(text, partition string) (Door, error) {
 		if m == nil {
 			continue
 		}
-		if m[1] != partition {
+		if partition != "" && m[1] != partition {
 			return Door{}, fmt.Errorf("%q is in partition %s, and this account in %s", text, m[1], partition)
 		}
 		return Door{form.kind, text, m[2]}, nil
 	}
 	return Door{}, fmt.Errorf("%q is neither an account's 12 digits nor the ARN of a user, role, session or identity provider, nor a service", text)
 }
+
+// IsProvider tells an identity provider of an account from the other doors, those that IAM knows by itself included.
+func (d Door) IsProvider() bool { return (d.Kind == DoorSAML || d.Kind == DoorOIDC) && d.Account != "" }
 
 // arns is what aws:PrincipalArn of a principal may be. A session's ARN has its role's name and not the role's path;
 // that name is one role's alone in its account.

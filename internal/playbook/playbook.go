@@ -63,7 +63,7 @@ type Options struct {
 	SessionsOnly   bool     // credentials: deny the sessions issued until now alone, for a user who must keep working with new ones
 	OnlySession    string   // role: cut the one session of that name
 	SourceIdentity string   // role: cut the sessions with that source identity alone
-	CloseTo        []string // role: who may not assume it any more: ARNs of principals or providers, account ids
+	CloseTo        []string // role: who may not assume it any more: ARNs of principals or providers, account ids, services
 	CutProviders   []string // role: ARNs of SAML and OIDC providers that may sign nobody in any more
 	SSOUser        string   // role: the Identity Center user behind it, by user name; default: the finding's session name
 	DirectoryUsers []string // role: users of AWS Managed Microsoft AD to disable, DIRECTORY/SAMACCOUNTNAME

@@ -115,7 +115,7 @@ func (p *rolePlan) isClosed(d action.Door) bool {
 func (p *rolePlan) cutProviders() error {
 	for i, arn := range p.o.CutProviders {
 		d, err := action.ParseDoor(arn, p.c.Partition)
-		if err != nil || d.Kind != action.DoorSAML && d.Kind != action.DoorOIDC || d.Account == "" {
+		if err != nil || !d.IsProvider() {
 			return fmt.Errorf("cut identity provider %q: that is not the ARN of a SAML or OpenID Connect provider: %w", arn, cmpErr(err))
 		}
 		if d.Account != p.c.Account {

@@ -113,9 +113,9 @@ func (p *rolePlan) whoseOpening(o action.Opening) (text string, strange bool) {
 func (p *rolePlan) howToClose(o action.Opening) string {
 	d, err := action.ParseDoor(o.Name, p.c.Partition)
 	switch {
-	case err != nil, d.Kind == action.DoorAccount && d.Account == p.c.Account:
+	case err != nil, !o.Admits(d), d.Kind == action.DoorAccount && d.Account == p.c.Account:
 		return ""
-	case (d.Kind == action.DoorSAML || d.Kind == action.DoorOIDC) && d.Account == p.c.Account:
+	case d.IsProvider() && d.Account == p.c.Account:
 		return fmt.Sprintf(" (--close-to %s, or for every role --cut-provider %s)", d.Name, d.Name)
 	}
 	return fmt.Sprintf(" (--close-to %s)", d.Name)
