@@ -83,7 +83,7 @@ func surveyAccount(ctx context.Context, c *action.AWS, id string) *accountSurvey
 }
 
 func (s *accountSurvey) doubt(what string, err error) {
-	s.say(fmt.Sprintf("%s could not be read: %v", what, err))
+	s.say(fmt.Sprintf("%s could not be read: %s", what, brief(err)))
 }
 
 func (s *accountSurvey) say(line string) {

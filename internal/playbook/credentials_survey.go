@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/smithy-go"
 
 	"cordon/internal/action"
 )
@@ -82,12 +81,7 @@ func surveyUser(ctx context.Context, c *action.AWS, name string) (*userSurvey, e
 func (s *userSurvey) doubt(what, therefore string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	why := err.Error()
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		why = api.ErrorCode() + ": " + api.ErrorMessage()
-	}
-	s.doubts = append(s.doubts, fmt.Sprintf("could not look at the user's %s%s: %s", what, therefore, why))
+	s.doubts = append(s.doubts, fmt.Sprintf("could not look at the user's %s%s: %s", what, therefore, brief(err)))
 }
 
 func (s *userSurvey) lookAtInline(ctx context.Context) {

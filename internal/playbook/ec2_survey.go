@@ -81,7 +81,7 @@ func (s *survey) doubt(what string, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.doubts = append(s.doubts, fmt.Sprintf("could not look at %s, so nothing is planned for what it would have shown: %v", what, err))
+	s.doubts = append(s.doubts, fmt.Sprintf("could not look at %s, so nothing is planned for what it would have shown: %s", what, brief(err)))
 }
 
 // look surveys the instance. The instance itself and its interfaces have to be seen; all else is a doubt.

@@ -128,7 +128,7 @@ func (p *rolePlan) look(ctx context.Context) error {
 		p.document = text
 	}
 	if p.trust, err = action.ParseTrust(p.document); err != nil {
-		p.doubts = append(p.doubts, fmt.Sprintf("the trust policy of role %s cannot be read, so who may assume it is not known and no door of it is closed: %v", p.name(), err))
+		p.doubts = append(p.doubts, fmt.Sprintf("could not look at the trust policy of role %s, so who may assume it is not known and no door of it is closed: %v", p.name(), err))
 	}
 	p.trusted = err == nil
 	return nil
@@ -160,7 +160,7 @@ func (p *rolePlan) doubt(what string, err error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.doubts = append(p.doubts, fmt.Sprintf("could not look at %s: %v", what, err))
+	p.doubts = append(p.doubts, fmt.Sprintf("could not look at %s: %s", what, brief(err)))
 }
 
 func (p *rolePlan) lookAtRoom(ctx context.Context) error {

@@ -47,12 +47,12 @@ func (p *rolePlan) identityBehind(ctx context.Context) {
 	}
 	center, err := p.findCenter(ctx)
 	if err != nil {
-		p.warn(fmt.Sprintf("Identity Center could not be looked at, so that its user %q is not contained: %v; do it by hand %s", name, err, byHand))
+		p.warn(fmt.Sprintf("Identity Center could not be looked at, so that its user %q is not contained: %v; do it by hand %s", name, brief(err), byHand))
 		return
 	}
 	id, err := userID(ctx, center, name)
 	if err != nil {
-		p.warn(fmt.Sprintf("user %q of Identity Center could not be found, so that it is not contained: %v; name it with --sso-user", name, err))
+		p.warn(fmt.Sprintf("user %q of Identity Center could not be found, so that it is not contained: %v; name it with --sso-user", name, brief(err)))
 		return
 	}
 	p.containUser(ctx, center, name, id)
@@ -167,9 +167,12 @@ func (p *rolePlan) containUser(ctx context.Context, s center, name, id string) {
 	params := map[string]string{"instance": s.instance, "name": name}
 	p.add(Step{Key: "record-user", Action: action.RecordSSOUser, Target: target, Params: params})
 	roots, err := p.c.Management.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
+	if err == nil && len(roots.Roots) != 1 {
+		err = fmt.Errorf("AWS named %d", len(roots.Roots))
+	}
 	switch {
-	case err != nil || len(roots.Roots) != 1:
-		p.warn(fmt.Sprintf("the organisation's root could not be read, so that what user %q has open is not ended: %v", name, err))
+	case err != nil:
+		p.warn(fmt.Sprintf("the organisation's root could not be read, so that what user %q has open is not ended: %v", name, brief(err)))
 	default:
 		params["root"] = aws.ToString(roots.Roots[0].Id)
 		p.add(Step{Key: "deny-user-policy", Action: action.DenySSOPolicy, Target: target, Params: params})

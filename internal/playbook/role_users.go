@@ -18,6 +18,7 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
 	"cordon/internal/action"
@@ -89,9 +90,14 @@ func (p *rolePlan) lookAtUsers(ctx context.Context) error {
 	return nil
 }
 
+// brief says why a look failed, and the same of the same account: the id of the request is another one each time.
 func brief(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
+	var api smithy.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		return "not in time"
+	case errors.As(err, &api):
+		return api.ErrorCode() + ": " + api.ErrorMessage()
 	}
 	return err.Error()
 }
@@ -251,7 +257,7 @@ func (u *roleUsers) impact(alone bool) []string {
 			count(len(u.instances), "instance"), count(tasks, "task"), count(len(u.functions), "function"), count(u.regions, "region"))
 		return append([]string{line}, u.notRead()...)
 	} else if alone {
-		return append([]string{fmt.Sprintf("no instance, task or function in %s has the role", count(u.regions, "region"))}, u.notRead()...)
+		return append([]string{"no instance, task or function has the role " + u.where()}, u.notRead()...)
 	}
 	var lines []string
 	for _, k := range []struct {
@@ -264,13 +270,21 @@ func (u *roleUsers) impact(alone bool) []string {
 		}
 	}
 	if lines == nil {
-		lines = append(lines, fmt.Sprintf("no instance, task or function with the role in %s", count(u.regions, "region")))
+		lines = append(lines, "no instance, task or function with the role "+u.where())
 	} else {
 		lines = append(lines, "these fail until they have new credentials, which AWS hands out when the old ones near their end, after hours: "+
 			"to bring one back sooner, take the profile off the instance and put it on again, start the task anew, deploy the function")
 	}
 	lines = append(lines, u.notRead()...)
 	return append(lines, "whoever else has assumed the role, person or account: each has to assume it anew")
+}
+
+// where is what was looked at: no more than could be read.
+func (u *roleUsers) where() string {
+	if len(u.unread) > 0 {
+		return "where it could be read"
+	}
+	return "in " + count(u.regions, "region")
 }
 
 func (u *roleUsers) notRead() []string {
