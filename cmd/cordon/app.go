@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"cordon/internal/action"
@@ -34,6 +35,9 @@ type app struct {
 	keyFile string
 	person  string
 	conn    connection
+
+	typed    *cobra.Command // the command being run; nil in tests that run none
+	casePath string         // where the case's folder is, where the command line names that and not its id
 }
 
 func (a *app) json() bool { return a.output == "json" }
@@ -101,6 +105,9 @@ func (a *app) casesRoot() (string, error) {
 
 // store opens the storage of one case. CASE may also be the path of a case's folder.
 func (a *app) store(ctx context.Context, id string) (casefile.Store, error) {
+	if strings.ContainsAny(id, `/\`) {
+		a.casePath = id
+	}
 	if !strings.HasPrefix(id, "s3://") && strings.ContainsAny(id, `/\`) {
 		return casefile.NewDir(id), nil
 	}

@@ -139,8 +139,8 @@ func (a *app) resumeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "resume CASE",
 		Short: "Go on after an interruption, and finish slow evidence",
-		Long: `Goes on with what was approved last, an unfinished release included, wherever it was interrupted, on this machine or
-another. Waits for evidence that takes time.
+		Long: `Goes on with every plan of the case that was approved and neither released nor planned again since, or with an unfinished
+release, wherever it was interrupted, on this machine or another. Waits for evidence that takes time.
 
 EXIT STATUS
   0 done and proved · 1 error · 2 usage · 3 partly done · 4 a decision is needed`,
@@ -160,7 +160,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			end := a.watch(e, "resuming", len(p.Steps))
+			end := a.watch(e, "resuming", len(p.All()))
 			workErr := e.Resume(ctx)
 			end()
 			return a.outcome(ctx, kase, workErr)

@@ -125,7 +125,8 @@ EXIT STATUS
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	f := root.PersistentFlags()
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		a.typed = c
 		if a.output != "text" && a.output != "json" {
 			return fmt.Errorf("%w: -o takes text or json, not %q", errUsage, a.output)
 		}

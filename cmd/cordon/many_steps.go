@@ -79,7 +79,7 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 	b := newBar(a.stderr, doing, n, "steps", 0)
 	b.line = stepsLine
 	var mu sync.Mutex
-	done := map[int]bool{}
+	done := map[string]bool{} // by number and target: of several plans each has a step 1
 	stop, gone := make(chan struct{}), make(chan struct{})
 	count := func() int {
 		mu.Lock()
@@ -109,7 +109,7 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 			})
 		}
 		mu.Lock()
-		done[ev.Step.N] = true
+		done[fmt.Sprint(ev.Step.N, ev.Step.Action, ev.Step.Target)] = true
 		mu.Unlock()
 	}
 	return notify, func() { close(stop); <-gone; b.end() }

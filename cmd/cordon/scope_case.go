@@ -43,7 +43,7 @@ func (a *app) scopeInto(ctx context.Context, id string, o scopeFlags) (scopeAnsw
 	if a.conn.region == "" {
 		a.conn.region = p.Region
 	}
-	seeds, notes, err := a.caseSeeds(ctx, kase, p, o.seeds)
+	seeds, notes, err := a.caseSeeds(kase, p, o.seeds)
 	if err != nil {
 		return scopeAnswer{}, err
 	}
@@ -63,8 +63,8 @@ func (a *app) scopeInto(ctx context.Context, id string, o scopeFlags) (scopeAnsw
 
 // caseSeeds are the seeds of the findings that the plan was made from, else of the plan's subject, and those that were
 // asked for beside them.
-func (a *app) caseSeeds(ctx context.Context, kase *casefile.Case, p casefile.Progress, more []string) (seeds []trail.Seed, notes []string, err error) {
-	incidents, err := incidentsOf(ctx, kase, p)
+func (a *app) caseSeeds(kase *casefile.Case, p casefile.Progress, more []string) (seeds []trail.Seed, notes []string, err error) {
+	incidents, err := incidentsOf(kase, p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,8 +84,8 @@ func (a *app) caseSeeds(ctx context.Context, kase *casefile.Case, p casefile.Pro
 }
 
 // incidentsOf reads what a case is about from its journal; a case that a person opened by naming a resource has no
-// finding, and its subject serves.
-func incidentsOf(ctx context.Context, kase *casefile.Case, p casefile.Progress) ([]casefile.Incident, error) {
+// finding, and the subjects of its plans serve.
+func incidentsOf(kase *casefile.Case, p casefile.Progress) ([]casefile.Incident, error) {
 	var found []casefile.Incident
 	for _, e := range kase.Entries() {
 		if e.Kind != casefile.EntryFinding {
@@ -100,13 +100,9 @@ func incidentsOf(ctx context.Context, kase *casefile.Case, p casefile.Progress) 
 	if len(found) > 0 || p.Plan == "" {
 		return found, nil
 	}
-	plan, _, err := kase.ReadPlan(ctx, p.Plan)
-	if err != nil {
-		return nil, err
-	}
-	subjects := plan.Subjects
-	if len(subjects) == 0 {
-		subjects = []casefile.Subject{plan.Subject}
+	var subjects []casefile.Subject
+	for _, x := range p.Plans() {
+		subjects = append(subjects, x.Subjects...)
 	}
 	return []casefile.Incident{{Subjects: subjects}}, nil
 }

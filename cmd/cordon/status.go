@@ -16,30 +16,12 @@ import (
 	"cordon/internal/report"
 )
 
-// caseAnswer is what apply, respond, resume, release, status and drill answer in JSON.
-type caseAnswer struct {
-	Case        string                `json:"case"`
-	Simulated   bool                  `json:"simulated"`
-	State       casefile.CaseState    `json:"state"`
-	ContainedMS *int64                `json:"contained_after_ms"`
-	IsolatedMS  *int64                `json:"isolated_after_ms"`
-	Nothing     string                `json:"nothing_contained,omitempty"` // why the plan contains nothing, however well it went
-	Head        string                `json:"head"`
-	Steps       []casefile.StepStatus `json:"steps"`
-	Loss        []casefile.Loss       `json:"loss"`
-	Survives    []string              `json:"survives"`
-	NotCaptured []string              `json:"not_captured"`
-	Report      string                `json:"report"`
-	Verified    bool                  `json:"verified"`
-	Scoped      bool                  `json:"scoped"` // cordon scope has said who did it and what they reached
-}
-
 // outcome writes the report, verifies the case up to its own head and shows where it stands; workErr decides
 // the exit status.
 func (a *app) outcome(ctx context.Context, c *casefile.Case, workErr error) error {
 	ctx = context.WithoutCancel(ctx)
-	if len(c.Entries()) == 0 {
-		return workErr
+	if len(c.Entries()) == 0 && workErr != nil {
+		return workErr // it says why nothing was begun
 	}
 	answer, err := a.answer(ctx, c)
 	if err != nil {
@@ -60,7 +42,7 @@ func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) 
 	answer := caseAnswer{
 		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Nothing: p.Nothing, Head: p.Head.String(),
 		Scoped: slices.ContainsFunc(p.Evidence, func(x casefile.Artifact) bool { return x.Name == report.ScopeName }),
-		Steps:  p.Steps, Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
+		Steps:  p.All(), Plans: planLines(p), Dropped: dropped(p), Standing: standsBesides(p), Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
 	}
 	answer.Verified = casefile.Verify(ctx, c.Store, casefile.VerifyOptions{Head: answer.Head}).OK
 	answer.Report, err = a.saveReport(ctx, c, "")
@@ -87,70 +69,6 @@ func (a *app) saveReport(ctx context.Context, c *casefile.Case, dir string) (str
 		return "", fmt.Errorf("make the report's folder: %w", err)
 	}
 	return report.Save(ctx, r, dir)
-}
-
-func (a *app) showCase(c caseAnswer) {
-	simulated := ""
-	if c.Simulated {
-		simulated = "   SIMULATED"
-	}
-	a.say("case %s   %s%s", c.Case, c.State, simulated)
-	a.showStates(c.Steps)
-	if c.IsolatedMS != nil {
-		a.say("  isolated     proved %.2f s after approval", float64(*c.IsolatedMS)/1000)
-	}
-	if c.ContainedMS != nil {
-		a.say("  contained    proved %.2f s after approval", float64(*c.ContainedMS)/1000)
-	}
-	if c.Nothing != "" {
-		a.say("  NOT CONTAINED  %s", c.Nothing)
-	}
-	for _, l := range c.Loss {
-		a.say("  LOST         %s of %s: %s", l.Name, l.Target.ID, l.Reason)
-	}
-	a.list("will survive", c.Survives)
-	a.list("not captured", c.NotCaptured)
-	verified := "the journal does NOT verify: cordon verify " + c.Case
-	if c.Verified {
-		verified = "intact"
-	}
-	a.say("  journal      %s, head %s", verified, c.Head)
-	a.say("  report       %s", c.Report)
-	for _, s := range c.Steps {
-		if s.State == casefile.Waiting || s.State == casefile.Failed || s.State == casefile.Skipped {
-			a.say("  next         cordon resume %s", c.Case)
-			break
-		}
-	}
-	if !c.Scoped && !c.Simulated {
-		a.say("  then         cordon scope %s --lookup: who did it and what they reached (or --logs, with CloudTrail's archive)", c.Case)
-	}
-}
-
-// showStates shows where the steps stand; of many, those that are done or undone alike have one line.
-func (a *app) showStates(steps []casefile.StepStatus) {
-	note := func(s casefile.StepStatus) string {
-		switch {
-		case s.Partly != "":
-			return "   " + s.Partly
-		case s.Error != "":
-			return "   " + s.Error
-		}
-		return ""
-	}
-	key := func(s casefile.StepStatus) string {
-		if len(steps) > manySteps && note(s) == "" {
-			return s.Action + "\x00" + string(s.State)
-		}
-		return fmt.Sprint(s.N)
-	}
-	for _, g := range grouped(steps, key) {
-		if g.n == 1 {
-			a.say("  %2d  %-8s %-28s %s%s", g.first.N, g.first.State, g.first.Action, short(g.first.Target.ID), note(g.first))
-			continue
-		}
-		a.say("      %-8s %-28s %s of them, from %s to %s", g.first.State, g.first.Action, thousands(g.n), short(g.first.Target.ID), short(g.last.Target.ID))
-	}
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -184,7 +102,7 @@ func standing(ctx context.Context, c *casefile.Case) error {
 		return err
 	}
 	open, drift := 0, 0
-	for _, s := range p.Steps {
+	for _, s := range p.All() {
 		switch s.State {
 		case casefile.Done, casefile.Undone:
 		case casefile.Drift:

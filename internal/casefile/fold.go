@@ -14,9 +14,9 @@ import (
 // several times. The entries decide; the fold is never kept, and says no more than they do.
 type fold struct {
 	logs     stepLogs
-	approved Approval // the last of either kind
-	contain  Approval // the last of a containment plan
-	release  string   // the release plan approved last, after contain
+	approved Approval   // the last of either kind
+	contains []Approval // of containment plans since the last release, each plan's last one, oldest first
+	release  string     // the release plan approved last, after all of contains
 	gathered gathered
 	err      error // of the first entry that could not be read
 }
@@ -52,7 +52,11 @@ func (f *fold) approve(e Entry) error {
 		f.release = b.Plan
 		return nil
 	}
-	f.contain, f.release = f.approved, ""
+	if f.release != "" {
+		f.contains, f.release = nil, ""
+	}
+	again := func(a Approval) bool { return a.Plan == b.Plan }
+	f.contains = append(slices.DeleteFunc(slices.Clone(f.contains), again), f.approved)
 	return nil
 }
 
@@ -163,7 +167,14 @@ func (c *Case) folded() (Progress, map[StepKey]*StepLog, error) {
 	if f.err != nil {
 		return p, nil, f.err
 	}
-	p.Plan, p.Run, p.ApprovedAt, p.Release = f.contain.Plan, f.contain.Run, f.contain.Time, f.release
+	if n := len(f.contains); n > 0 {
+		last := f.contains[n-1]
+		p.Plan, p.Run, p.ApprovedAt = last.Plan, last.Run, last.Time
+		for _, a := range f.contains[:n-1] {
+			p.Earlier = append(p.Earlier, EarlierPlan{Approval: a})
+		}
+	}
+	p.Release = f.release
 	p.Evidence, p.Loss, p.Changes = slices.Clip(f.gathered.evidence), f.gathered.ledger(), f.logs.standing()
 	return p, maps.Clone(f.logs), nil
 }

@@ -15,15 +15,17 @@ type Progress struct {
 	Region      string // that the plan was made in
 	State       CaseState
 	Subject     Subject
-	ContainedMS *int64 // from approval to the read-back of the last containment step; nil until then
-	IsolatedMS  *int64 // the same for the steps that isolate; nil until then or where there are none
-	Nothing     string // why the plan contains nothing however well it goes; "" where it contains, or there is none
+	Subjects    []Subject // that the plan approved last is about, Subject among them
+	ContainedMS *int64    // from approval to the read-back of the last containment step; nil until then
+	IsolatedMS  *int64    // the same for the steps that isolate; nil until then or where there are none
+	Nothing     string    // why a plan in force contains nothing however well it goes; "" where each contains, or there is none
 	Head        Head
 	Plan        string // the containment plan approved last, "" before the first approval
 	Release     string // the release plan approved last, after Plan's approval
 	Run         int
 	ApprovedAt  time.Time
 	Steps       []StepStatus
+	Earlier     []EarlierPlan // approved before Plan and not released before it, oldest first
 	Evidence    []Artifact
 	Loss        []Loss
 	Survives    []string
@@ -31,8 +33,21 @@ type Progress struct {
 	Changes     []Change // what cordon changed and nobody has put back, in the order it was done
 }
 
-// StepStatus is where a step of the current plan stands.
+// EarlierPlan is a plan of the case that stands beside the one approved last, unless that or another after it
+// supersedes it.
+type EarlierPlan struct {
+	Approval
+	Subjects   []Subject
+	Superseded bool // a later plan is about all that this one is about: nobody goes on with it
+	Steps      []StepStatus
+	Dropped    []StepStatus // of a superseded plan: what is not done and no later plan does instead
+
+	plan Plan
+}
+
+// StepStatus is where a step of a plan stands.
 type StepStatus struct {
+	Plan    string    `json:"plan,omitempty"` // where the case goes by several
 	N       int       `json:"n"`
 	Action  string    `json:"action"`
 	Phase   Phase     `json:"phase"`
@@ -172,17 +187,27 @@ func (c *Case) Progress(ctx context.Context) (Progress, error) {
 	if err != nil {
 		return p, fmt.Errorf("read the approved plan: %w", err)
 	}
-	p.Account, p.Region, p.Subject, p.Survives, p.NotCaptured = plan.Account, plan.Region, plan.Subject, plan.Survives, plan.NotCaptured
-	p.Steps = make([]StepStatus, 0, len(plan.Steps))
-	for _, s := range plan.Steps {
-		p.Steps = append(p.Steps, stepStatus(s, logs[StepKey{p.Plan, s.N}], p.Run))
+	p.Account, p.Region, p.Subject, p.Subjects = plan.Account, plan.Region, plan.Subject, plan.about()
+	p.Steps = statuses(plan, logs, Approval{Plan: p.Plan, Run: p.Run})
+	if err := c.weighEarlier(ctx, &p, plan); err != nil {
+		return p, err
 	}
-	p.times(plan)
-	if !plan.Contains() {
-		p.Nothing = NothingContained
+	for i := range p.Earlier {
+		x := &p.Earlier[i]
+		x.Subjects, x.Steps = x.plan.about(), statuses(x.plan, logs, x.Approval)
 	}
+	p.drop(plan)
+	p.gather(plan)
 	p.State = p.state()
 	return p, nil
+}
+
+func statuses(plan Plan, logs map[StepKey]*StepLog, a Approval) []StepStatus {
+	steps := make([]StepStatus, 0, len(plan.Steps))
+	for _, s := range plan.Steps {
+		steps = append(steps, stepStatus(s, logs[StepKey{a.Plan, s.N}], a.Run))
+	}
+	return steps
 }
 
 func stepStatus(s Step, l *StepLog, run int) StepStatus {
@@ -219,37 +244,6 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
 }
 
-// times measures from approval to the last read-back, where all of them are there.
-func (p *Progress) times(plan Plan) {
-	if plan.Contains() {
-		p.ContainedMS = p.since(plan, func(s Step) bool { return s.Phase == Contain })
-	}
-	p.IsolatedMS = p.since(plan, func(s Step) bool { return s.Isolates })
-}
-
-func (p *Progress) since(plan Plan, counts func(Step) bool) *int64 {
-	var last time.Time
-	any := false
-	for i, s := range plan.Steps {
-		if !counts(s) {
-			continue
-		}
-		any = true
-		st := p.Steps[i].State
-		if st != Done && st != Undone {
-			return nil
-		}
-		if at := p.Steps[i].doneAt; at.After(last) {
-			last = at
-		}
-	}
-	if !any || last.IsZero() {
-		return nil
-	}
-	ms := last.Sub(p.ApprovedAt).Milliseconds()
-	return &ms
-}
-
 func (p *Progress) state() CaseState {
 	if p.Release != "" {
 		if len(p.Changes) == 0 {
@@ -258,7 +252,7 @@ func (p *Progress) state() CaseState {
 		return Partial
 	}
 	contained := p.Nothing == ""
-	for _, s := range p.Steps {
+	for _, s := range p.All() {
 		if s.Phase != Contain || s.State == Done {
 			continue
 		}

@@ -37,12 +37,14 @@ func (e *Engine) Apply(ctx context.Context, data []byte, how string) error {
 		return err
 	}
 	hash := casefile.HashBytes(data)
-	before, err := e.Case.Progress(ctx)
+	inForce, err := e.Case.InForce(ctx)
 	if err != nil {
 		return err
 	}
-	if before.Plan == hash && before.Release == "" {
-		return e.carryOn(ctx, hash, plan, before, nil)
+	for _, a := range inForce {
+		if a.Plan == hash {
+			return e.carryOn(ctx, a, plan, nil)
+		}
 	}
 	if err := e.irreversible(plan); err != nil {
 		return err
@@ -55,11 +57,10 @@ func (e *Engine) Apply(ctx context.Context, data []byte, how string) error {
 	if err != nil {
 		return err
 	}
-	before.Plan, before.Run = hash, n
-	return e.carryOn(ctx, hash, plan, before, first)
+	return e.carryOn(ctx, casefile.Approval{Plan: hash, Kind: plan.Kind, Run: n, Time: e.now()}, plan, first)
 }
 
-// Resume goes on with whatever was approved last, a release included.
+// Resume goes on with what was approved: with a release where that came last, else with every plan that is in force.
 func (e *Engine) Resume(ctx context.Context) error {
 	p, err := e.Case.Progress(ctx)
 	if err != nil {
@@ -75,14 +76,30 @@ func (e *Engine) Resume(ctx context.Context) error {
 		}
 		return e.putBack(ctx, p.Release, plan)
 	}
-	plan, _, err := e.Case.ReadPlan(ctx, p.Plan)
+	inForce, err := e.Case.InForce(ctx)
+	if err != nil {
+		return err
+	}
+	// Side by side: slow evidence of one plan must not hold up the containment of another.
+	var work sync.WaitGroup
+	errs := make([]error, len(inForce))
+	for i, a := range inForce {
+		work.Go(func() { errs[i] = e.resume(ctx, a) })
+	}
+	work.Wait()
+	return errors.Join(errs...)
+}
+
+// resume goes on with one plan.
+func (e *Engine) resume(ctx context.Context, a casefile.Approval) error {
+	plan, _, err := e.Case.ReadPlan(ctx, a.Plan)
 	if err != nil {
 		return err
 	}
 	if err := e.check(plan, casefile.PlanContain); err != nil {
 		return err
 	}
-	return e.carryOn(ctx, p.Plan, plan, p, nil)
+	return e.carryOn(ctx, a, plan, nil)
 }
 
 // irreversible stops for steps that cannot be undone and were not approved by number.

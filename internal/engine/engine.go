@@ -23,7 +23,7 @@ var ErrDecision = errors.New("a decision is needed")
 // ErrPartly is wrapped where the work ended with something not done.
 var ErrPartly = errors.New("partly done")
 
-// ErrSuperseded is wrapped where somebody approved another plan of the case meanwhile.
+// ErrSuperseded is wrapped where somebody approved a release or another plan meanwhile.
 var ErrSuperseded = errors.New("another plan was approved meanwhile")
 
 // Engine carries out plans under one case's journal. A zero Sleep, Random or Now takes the real ones.

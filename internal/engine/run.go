@@ -45,11 +45,11 @@ type sight struct {
 }
 
 // carryOn runs every step that has not ended, each as soon as what it waits for has.
-func (e *Engine) carryOn(ctx context.Context, hash string, plan casefile.Plan, p casefile.Progress, first map[int]sight) error {
+func (e *Engine) carryOn(ctx context.Context, a casefile.Approval, plan casefile.Plan, first map[int]sight) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	r := &run{
-		Engine: e, hash: hash, plan: plan, n: p.Run, began: p.ApprovedAt, first: first, stop: stop,
+		Engine: e, hash: a.Plan, plan: plan, n: a.Run, began: a.Time, first: first, stop: stop,
 		changes: e.gate(), evidence: e.gate(), queued: map[int]bool{}, placed: map[int]time.Time{},
 		ended: map[int]chan struct{}{}, outcome: map[int]casefile.StepState{}, after: map[int]json.RawMessage{}, cut: make(chan struct{}),
 	}
@@ -86,13 +86,13 @@ func (r *run) verdict(ctx context.Context) error {
 		return err
 	}
 	var open []string
-	for _, s := range p.Steps {
+	for _, s := range p.StepsOf(r.hash) {
 		if s.State != casefile.Done {
 			open = append(open, fmt.Sprintf("step %d, %s, is %s%s", s.N, s.Action, s.State, because(s.Error)))
 		}
 	}
-	if p.Nothing != "" {
-		open = append([]string{p.Nothing}, open...)
+	if !r.plan.Contains() {
+		open = append([]string{casefile.NothingContained}, open...)
 	}
 	if len(open) > 0 {
 		return fmt.Errorf("%w: %s", ErrPartly, someOf(open, "; "))

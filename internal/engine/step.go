@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cordon/internal/action"
@@ -189,7 +190,7 @@ func (c *attempt) intend(ctx context.Context, log casefile.StepLog, now json.Raw
 		before = log.Intent.Before
 	}
 	body := casefile.IntentBody{OpID: c.target.OpID, Run: c.n, Action: c.action.Name, Target: c.step.Target, Before: before}
-	_, err := c.append(ctx, casefile.Draft{Kind: casefile.EntryIntent, Plan: c.hash, Step: c.step.N, Body: body}, c.reconsider(log))
+	_, err := c.append(ctx, casefile.Draft{Kind: casefile.EntryIntent, Plan: c.hash, Step: c.step.N, Body: body}, c.reconsider(ctx, log))
 	return err
 }
 
@@ -208,16 +209,11 @@ func (c *attempt) intendAgain(ctx context.Context, now json.RawMessage) error {
 }
 
 // reconsider refuses the intent where the journal has moved on since log was read: somebody else is on the step
-// or has ended it, or another plan was approved.
-func (c *attempt) reconsider(seen casefile.StepLog) func([]casefile.Entry) error {
-	return func(foreign []casefile.Entry) error {
-		for _, f := range foreign {
-			if f.Kind == casefile.EntryApprove && !approves(f, c.hash) {
-				return ErrSuperseded
-			}
-		}
-		if !c.current() {
-			return ErrSuperseded
+// or has ended it, or the plan is not in force any more.
+func (c *attempt) reconsider(ctx context.Context, seen casefile.StepLog) func([]casefile.Entry) error {
+	return func([]casefile.Entry) error {
+		if err := c.current(ctx); err != nil {
+			return err
 		}
 		log, err := c.log(c.step.N)
 		if err != nil {
@@ -230,10 +226,16 @@ func (c *attempt) reconsider(seen casefile.StepLog) func([]casefile.Entry) error
 	}
 }
 
-// current tells whether what was approved last is still this run.
-func (c *attempt) current() bool {
-	last, err := c.Case.Approved()
-	return err == nil && last.Plan == c.hash && last.Run == c.n
+// current refuses where the case does not go by this run any more: it was released, or a later plan supersedes it.
+func (c *attempt) current(ctx context.Context) error {
+	inForce, err := c.Case.InForce(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(inForce, func(a casefile.Approval) bool { return a.Plan == c.hash && a.Run == c.n }) {
+		return nil
+	}
+	return ErrSuperseded
 }
 
 // bringAbout applies until the account shows the effect. An error of Apply proves nothing: what counts is what

@@ -12,10 +12,28 @@ func (b *builder) claims(r *Report) {
 	for _, e := range r.Evidence {
 		had[casefile.StepKey{Plan: e.Plan, Step: e.Step}]++
 	}
-	for i, s := range r.Steps {
-		k := casefile.StepKey{Plan: r.Plan, Step: s.N}
-		text, proved := claimOf(s, had[k], saying{what: what(s), proved: at(s.ProvedAt), undone: at(s.Undone)})
-		c := Claim{Plan: r.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text, about: &r.Steps[i], artifacts: had[k]}
+	for _, e := range r.Earlier {
+		if e.Standing == InForce {
+			b.claim(r, e.Plan, e.Steps, had, fmt.Sprintf(" (plan %.12s)", e.Plan))
+		}
+	}
+	b.claim(r, r.Plan, r.Steps, had, "")
+	for _, e := range r.Earlier {
+		if e.Standing != InForce {
+			b.claimLeft(r, e)
+		}
+	}
+	r.unfinished()
+	r.signed()
+	b.clocks(r)
+}
+
+// claim says it of each step of one plan in force.
+func (b *builder) claim(r *Report, plan string, steps []Step, had map[casefile.StepKey]int, of string) {
+	for i, s := range steps {
+		k := casefile.StepKey{Plan: plan, Step: s.N}
+		text, proved := claimOf(s, had[k], saying{what: what(s) + of, proved: at(s.ProvedAt), undone: at(s.Undone)})
+		c := Claim{Plan: plan, Step: s.N, Seq: b.last[k].outcome(), Text: text, about: &steps[i], artifacts: had[k]}
 		if s.State == casefile.Todo {
 			c.Seq = 0
 		}
@@ -25,18 +43,23 @@ func (b *builder) claims(r *Report) {
 		}
 		r.NotProved = append(r.NotProved, c)
 	}
-	for _, e := range r.Earlier {
-		for _, s := range e.Steps {
-			k := casefile.StepKey{Plan: e.Plan, Step: s.N}
-			if l := b.logs[k]; l != nil && l.Intent != nil && l.Stands {
-				text := fmt.Sprintf("%s of an earlier plan has not been put back: %s.", what(s), s.State)
-				r.NotProved = append(r.NotProved, Claim{Plan: e.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text})
-			}
+}
+
+// claimLeft says what a plan that nobody goes by any more has left: changes that stand, and what was never done.
+func (b *builder) claimLeft(r *Report, e EarlierPlan) {
+	for _, s := range e.Steps {
+		k := casefile.StepKey{Plan: e.Plan, Step: s.N}
+		text := ""
+		if e.dropped[s.N] {
+			text = fmt.Sprintf("%s of an earlier plan is not done (%s), and the plan made later for the same subject does not do it.", what(s), s.State)
+		}
+		if l := b.logs[k]; l != nil && l.Intent != nil && l.Stands {
+			text = fmt.Sprintf("%s of an earlier plan has not been put back: %s.", what(s), s.State)
+		}
+		if text != "" {
+			r.NotProved = append(r.NotProved, Claim{Plan: e.Plan, Step: s.N, Seq: b.last[k].outcome(), Text: text})
 		}
 	}
-	r.unfinished()
-	r.signed()
-	b.clocks(r)
 }
 
 func what(s Step) string { return fmt.Sprintf("%s on %s %s", s.Action, s.Target.Kind, s.Target.ID) }

@@ -111,7 +111,7 @@ func (r Report) containedWords() string {
 		return "not proved"
 	}
 	after := duration(*r.ContainedAfterMS) + " after approval, to the read-back of the last containment step"
-	if slices.ContainsFunc(r.Steps, func(s Step) bool { return s.Phase == casefile.Contain && s.released() }) {
+	if slices.ContainsFunc(r.inForce(), func(s Step) bool { return s.Phase == casefile.Contain && s.released() }) {
 		return "not any more: it was " + after
 	}
 	return after

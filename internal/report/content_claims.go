@@ -72,5 +72,5 @@ func claimKey(c Claim) string {
 		return fmt.Sprintf("%d %s", c.Seq, c.Text)
 	}
 	words, _ := claimOf(*c.about, c.artifacts, saying{what: c.about.Action + " on " + string(c.about.Target.Kind)})
-	return "\x00" + words
+	return c.Plan + "\x00" + words
 }

@@ -54,12 +54,13 @@ func (r Report) warnings() section {
 	s := section{ID: "warnings", Heading: "Warnings of the plan, and what else it hit"}
 	s.listed(plain, r.Warnings, "The plan warns of nothing.")
 	heads, hits := []string{"Step", "Action", "Hits"}, 0
-	for _, x := range r.Steps {
+	steps := r.inForce()
+	for _, x := range steps {
 		hits += len(x.Impact)
 	}
-	all := [][]Step{r.Steps}
+	all := [][]Step{steps}
 	if hits > manyRows {
-		all = alike(r.Steps, func(s Step) string { return s.Action })
+		all = alike(steps, func(s Step) string { return s.Action })
 	}
 	for _, g := range all {
 		t := table{Caption: "What else each step hits, as looked up when the plan was made", Heads: heads}

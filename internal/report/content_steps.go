@@ -27,7 +27,8 @@ func (r Report) done() section {
 
 func (e EarlierPlan) section(i int) section {
 	n := strconv.Itoa(i + 1)
-	return section{ID: "earlier-" + n, Heading: "Earlier plan " + n, Facts: planFacts(e.Plan, e.Run), Tables: stepTables(e.Steps)}
+	facts := append(planFacts(e.Plan, e.Run), fact{"This plan is", []text{plain(string(e.Standing))}})
+	return section{ID: "earlier-" + n, Heading: "Earlier plan " + n, Facts: facts, Tables: stepTables(e.Steps)}
 }
 
 func planFacts(hash string, run int) []fact {

@@ -127,10 +127,23 @@ const (
 
 // EarlierPlan is a containment plan that was approved before the current one.
 type EarlierPlan struct {
-	Plan  string `json:"plan"`
-	Run   int    `json:"run"`
-	Steps []Step `json:"steps"`
+	Plan     string   `json:"plan"`
+	Run      int      `json:"run"`
+	Standing Standing `json:"standing"`
+	Steps    []Step   `json:"steps"`
+
+	dropped map[int]bool // steps that are not done and that no later plan does instead
 }
+
+// Standing says what an earlier plan is beside the current one.
+type Standing string
+
+// What an earlier plan can be.
+const (
+	InForce    Standing = "in force beside the current plan"
+	Superseded Standing = "superseded: a later plan is about the same"
+	Before     Standing = "from before an earlier release"
+)
 
 // Claim is a sentence about a step, with the entry that it rests on (0 where there is none).
 type Claim struct {

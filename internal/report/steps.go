@@ -57,15 +57,25 @@ func (b *builder) steps(r *Report, p casefile.Progress) error {
 			at = len(r.Earlier)
 			r.Earlier = append(r.Earlier, EarlierPlan{Plan: a.Plan})
 		}
-		r.Earlier[at].Run = a.Run
+		r.Earlier[at].Run, r.Earlier[at].Standing = a.Run, Before
+	}
+	for i := range r.Earlier {
+		r.Earlier[i].stands(p)
 	}
 	for i, e := range r.Earlier {
 		plan, err := b.plan(e.Plan)
 		if err != nil {
 			return err
 		}
-		for _, s := range plan.Steps {
+		if e.Standing == InForce {
+			r.joins(plan)
+		}
+		known := p.StepsOf(e.Plan)
+		for n, s := range plan.Steps {
 			status := b.earlierStatus(e.Plan, s)
+			if known != nil {
+				status = known[n]
+			}
 			r.Earlier[i].Steps = append(r.Earlier[i].Steps, b.step(e.Plan, e.Run, s, status))
 		}
 	}
@@ -83,7 +93,48 @@ func (b *builder) steps(r *Report, p casefile.Progress) error {
 	return nil
 }
 
-// earlierStatus is where a step of an earlier plan stands. Progress answers for the current plan alone.
+// joins adds what is told of the case as a whole from a plan that is in force beside the current one.
+func (r *Report) joins(plan casefile.Plan) {
+	subjects := plan.Subjects
+	if len(subjects) == 0 {
+		subjects = []casefile.Subject{plan.Subject}
+	}
+	r.Subjects = once(append(slices.Clone(subjects), r.Subjects...))
+	r.Warnings = once(append(slices.Clone(plan.Warnings), r.Warnings...))
+	r.Unanswered = slices.DeleteFunc(once(append(slices.Clone(plan.Unanswered), r.Unanswered...)), func(s casefile.Subject) bool {
+		return slices.ContainsFunc(r.Subjects, func(x casefile.Subject) bool { return x.Kind == s.Kind && x.ID == s.ID && x.Account == s.Account })
+	})
+	if r.Management == "" {
+		r.Management = plan.Management
+	}
+}
+
+func once[T comparable](all []T) []T {
+	seen := map[T]bool{}
+	return slices.DeleteFunc(all, func(x T) bool {
+		twice := seen[x]
+		seen[x] = true
+		return twice
+	})
+}
+
+// stands says what the plan is beside the one approved last.
+func (e *EarlierPlan) stands(p casefile.Progress) {
+	for _, x := range p.Earlier {
+		if x.Plan != e.Plan {
+			continue
+		}
+		e.Standing, e.dropped = InForce, map[int]bool{}
+		if x.Superseded {
+			e.Standing = Superseded
+		}
+		for _, s := range x.Dropped {
+			e.dropped[s.N] = true
+		}
+	}
+}
+
+// earlierStatus is where a step of a plan from before an earlier release stands, of which Progress says nothing.
 func (b *builder) earlierStatus(plan string, s casefile.Step) casefile.StepStatus {
 	st := casefile.StepStatus{N: s.N, Action: s.Action, Phase: s.Phase, Target: s.Target, State: casefile.Todo}
 	l := b.logs[casefile.StepKey{Plan: plan, Step: s.N}]
@@ -175,9 +226,20 @@ func (s Step) released() bool {
 	return s.undoOpen || s.State == casefile.Undone && s.Released != Kept
 }
 
+// inForce are the steps of all plans that the case goes by.
+func (r Report) inForce() []Step {
+	var all []Step
+	for _, e := range r.Earlier {
+		if e.Standing == InForce {
+			all = append(all, e.Steps...)
+		}
+	}
+	return append(all, r.Steps...)
+}
+
 // isolation counts only what was read back and stands.
 func (r *Report) isolation() {
-	for _, s := range r.Steps {
+	for _, s := range r.inForce() {
 		if !s.Isolates {
 			continue
 		}

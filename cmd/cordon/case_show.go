@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cordon/internal/casefile"
+)
+
+// caseAnswer is what apply, respond, resume, release, status and drill answer in JSON.
+type caseAnswer struct {
+	Case        string                `json:"case"`
+	Simulated   bool                  `json:"simulated"`
+	State       casefile.CaseState    `json:"state"`
+	ContainedMS *int64                `json:"contained_after_ms"`
+	IsolatedMS  *int64                `json:"isolated_after_ms"`
+	Nothing     string                `json:"nothing_contained,omitempty"` // why a plan contains nothing, however well it went
+	Head        string                `json:"head"`
+	Steps       []casefile.StepStatus `json:"steps"`
+	Loss        []casefile.Loss       `json:"loss"`
+	Survives    []string              `json:"survives"`
+	NotCaptured []string              `json:"not_captured"`
+	Report      string                `json:"report"`
+	Verified    bool                  `json:"verified"`
+	Scoped      bool                  `json:"scoped"`           // cordon scope has said who did it and what they reached
+	Plans       []planLine            `json:"plans"`            // that the case goes by, oldest first
+	Dropped     []casefile.StepStatus `json:"dropped"`          // not done, and of plans that a later one supersedes without doing it instead
+	Standing    int                   `json:"standing_besides"` // changes that nobody has put back, of plans that no step here is of
+}
+
+// planLine is a plan that the case goes by.
+type planLine struct {
+	Plan     string             `json:"plan"`
+	Approved time.Time          `json:"approved"`
+	Subjects []casefile.Subject `json:"subjects"`
+}
+
+func planLines(p casefile.Progress) []planLine {
+	lines := []planLine{}
+	for _, x := range p.Plans() {
+		if x.Plan != "" {
+			lines = append(lines, planLine{x.Plan, x.Time.UTC(), x.Subjects})
+		}
+	}
+	return lines
+}
+
+func (l planLine) String() string {
+	var of []string
+	for _, s := range l.Subjects {
+		of = append(of, string(s.Kind)+" "+s.ID)
+	}
+	const few = 3
+	if more := len(of) - few; more > 0 {
+		of = append(of[:few], fmt.Sprintf("%d more", more))
+	}
+	return fmt.Sprintf("plan %.12s, approved %s: %s", l.Plan, l.Approved.Format(time.RFC3339), strings.Join(of, ", "))
+}
+
+// dropped are the steps that planning again has left, each with its plan.
+func dropped(p casefile.Progress) []casefile.StepStatus {
+	all := []casefile.StepStatus{}
+	for _, x := range p.Earlier {
+		for _, s := range x.Dropped {
+			s.Plan = x.Plan
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// standsBesides counts the changes that stand and are of a plan that the case does not go by any more.
+func standsBesides(p casefile.Progress) (n int) {
+	for _, ch := range p.Changes {
+		if !p.GoesBy(ch.Plan) {
+			n++
+		}
+	}
+	return n
+}
+
+func (a *app) showCase(c caseAnswer) {
+	simulated := ""
+	if c.Simulated {
+		simulated = "   SIMULATED"
+	}
+	a.say("case %s   %s%s", c.Case, c.State, simulated)
+	a.showStates(c)
+	a.showDropped(c)
+	if c.IsolatedMS != nil {
+		a.say("  isolated     proved %.2f s after approval", float64(*c.IsolatedMS)/1000)
+	}
+	if c.ContainedMS != nil {
+		a.say("  contained    proved %.2f s after approval", float64(*c.ContainedMS)/1000)
+	}
+	if c.Nothing != "" {
+		a.say("  NOT CONTAINED  %s", c.Nothing)
+	}
+	for _, l := range c.Loss {
+		a.say("  LOST         %s of %s: %s", l.Name, l.Target.ID, l.Reason)
+	}
+	if c.State != casefile.Released {
+		a.list("will survive", c.Survives)
+	}
+	a.list("not captured", c.NotCaptured)
+	verified := "the journal does NOT verify: " + a.next("verify", a.caseArg(c.Case))
+	if c.Verified {
+		verified = "intact"
+	}
+	a.say("  journal      %s, head %s", verified, c.Head)
+	a.say("  report       %s", c.Report)
+	a.showNext(c)
+}
+
+// showNext says what to type now. A drill's account is gone with its process: there is nothing more to do.
+func (a *app) showNext(c caseAnswer) {
+	if c.Simulated {
+		return
+	}
+	has := func(states ...casefile.StepState) bool {
+		return slices.ContainsFunc(c.Steps, func(s casefile.StepStatus) bool { return slices.Contains(states, s.State) })
+	}
+	id := a.caseArg(c.Case)
+	switch {
+	case c.State == casefile.Released:
+	case has(casefile.Drift):
+		a.say("  next         %s: shows what somebody changed meanwhile; --leave N --reason WHY leaves a step so", a.next("release", id))
+	case has(casefile.Todo, casefile.Waiting, casefile.Failed, casefile.Skipped):
+		a.say("  next         %s", a.next("resume", id))
+	}
+	if !c.Scoped {
+		a.say("  then         %s: who did it and what they reached (or --logs, with CloudTrail's archive)", a.next("scope", id, "--lookup"))
+	}
+}
+
+// showDropped tells of what is not done any more because of a later plan, and of what stands beside it.
+func (a *app) showDropped(c caseAnswer) {
+	for _, s := range c.Dropped {
+		why := ""
+		if s.Error != "" {
+			why = ": " + s.Error
+		}
+		a.say("  NOT DONE     %s %s, step %d of plan %.12s, is %s, and the plan made later for the same subject does not do it%s",
+			s.Action, short(s.Target.ID), s.N, s.Plan, s.State, why)
+	}
+	if c.Standing > 0 {
+		a.say("  stands too   %s of earlier plans of this case: a release puts them back with the rest", counted(c.Standing, "change", "changes"))
+	}
+}
+
+// showStates shows where the steps stand, under their plans where there are several; of many, those that are done or
+// undone alike have one line.
+func (a *app) showStates(c caseAnswer) {
+	steps := c.Steps
+	note := func(s casefile.StepStatus) string {
+		switch {
+		case s.Partly != "":
+			return "   " + s.Partly
+		case s.Error != "":
+			return "   " + s.Error
+		}
+		return ""
+	}
+	key := func(s casefile.StepStatus) string {
+		if len(steps) > manySteps && note(s) == "" {
+			return s.Plan + "\x00" + s.Action + "\x00" + string(s.State)
+		}
+		return s.Plan + "\x00" + fmt.Sprint(s.N)
+	}
+	plan := ""
+	for _, g := range grouped(steps, key) {
+		if g.first.Plan != plan {
+			plan = g.first.Plan
+			at := slices.IndexFunc(c.Plans, func(l planLine) bool { return l.Plan == plan })
+			a.say("  %s", c.Plans[at])
+		}
+		if g.n == 1 {
+			a.say("  %2d  %-8s %-32s %s%s", g.first.N, g.first.State, g.first.Action, short(g.first.Target.ID), note(g.first))
+			continue
+		}
+		a.say("      %-8s %-32s %s of them, from %s to %s", g.first.State, g.first.Action, thousands(g.n), short(g.first.Target.ID), short(g.last.Target.ID))
+	}
+}
