@@ -112,9 +112,13 @@ func TestEveryBitFlipInTheJournalIsDetected(t *testing.T) {
 		t.Fatal(err)
 	}
 	resolve := func(sha string) ([]byte, error) { return s.Read(t.Context(), evidenceName(sha)) }
+	stride := 1
+	if testing.Short() {
+		stride = 7 // comes to every bit of a byte
+	}
 	for _, e := range c.Entries() {
 		file := s.files[entryName(e.Seq)]
-		for bit := range 8 * len(file) {
+		for bit := 0; bit < 8*len(file); bit += stride {
 			flipped := bytes.Clone(file)
 			flipped[bit/8] ^= 1 << (bit % 8)
 			_, err := ch.check(flipped, resolve)
