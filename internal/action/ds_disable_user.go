@@ -30,11 +30,11 @@ var DisableDirectoryUser = define(Spec[directoryStatus]{
 	Writes:     Ops{op((*directoryservicedata.Client).DisableUser)},
 	UndoWrites: Ops{op((*directoryservice.Client).ResetUserPassword)},
 	Observe: func(ctx context.Context, c *AWS, t Target) (directoryStatus, error) {
-		directory, name, err := directoryUser(t)
+		at, directory, name, err := c.directoryUser(t)
 		if err != nil {
 			return directoryStatus{}, err
 		}
-		out, err := c.DirectoryData.DescribeUser(ctx, &directoryservicedata.DescribeUserInput{DirectoryId: directory, SAMAccountName: name})
+		out, err := at.DirectoryData.DescribeUser(ctx, &directoryservicedata.DescribeUserInput{DirectoryId: directory, SAMAccountName: name})
 		if hasCode(err, "ResourceNotFoundException") {
 			return directoryStatus{}, fmt.Errorf("directory user %s: %w", t.ID, ErrGone)
 		}
@@ -53,11 +53,15 @@ var DisableDirectoryUser = define(Spec[directoryStatus]{
 		return Todo
 	},
 	Apply: func(ctx context.Context, c *AWS, t Target, _ directoryStatus) error {
-		directory, name, err := directoryUser(t)
+		at, directory, name, err := c.directoryUser(t)
 		if err != nil {
 			return err
 		}
-		if _, err := c.DirectoryData.DisableUser(ctx, &directoryservicedata.DisableUserInput{DirectoryId: directory, SAMAccountName: name}); err != nil {
+		_, err = at.DirectoryData.DisableUser(ctx, &directoryservicedata.DisableUserInput{DirectoryId: directory, SAMAccountName: name})
+		if hasCode(err, "ResourceNotFoundException") {
+			return fmt.Errorf("disable directory user %s: it %w", t.ID, ErrGone)
+		}
+		if err != nil {
 			return fmt.Errorf("disable directory user %s: %w", t.ID, err)
 		}
 		return nil
@@ -66,13 +70,16 @@ var DisableDirectoryUser = define(Spec[directoryStatus]{
 		if before == now {
 			return nil
 		}
-		directory, name, err := directoryUser(t)
+		at, directory, name, err := c.directoryUser(t)
 		if err != nil {
 			return err
 		}
 		// Nobody is told this password: it enables the user, and whoever is answerable for them sets another.
 		password := "Aa1-" + rand.Text()
-		_, err = c.Directory.ResetUserPassword(ctx, &directoryservice.ResetUserPasswordInput{DirectoryId: directory, UserName: name, NewPassword: aws.String(password)})
+		_, err = at.Directory.ResetUserPassword(ctx, &directoryservice.ResetUserPasswordInput{DirectoryId: directory, UserName: name, NewPassword: aws.String(password)})
+		if hasCode(err, "UserDoesNotExistException", "EntityDoesNotExistException") {
+			return fmt.Errorf("enable directory user %s by a new password: the user or the directory %w", t.ID, ErrGone)
+		}
 		if err != nil {
 			return fmt.Errorf("enable directory user %s by a new password: %w", t.ID, err)
 		}
@@ -82,10 +89,20 @@ var DisableDirectoryUser = define(Spec[directoryStatus]{
 	Partly: "a directory's user is enabled again by a new password alone: it gets a random one that nobody knows, and has to be given another",
 })
 
-func directoryUser(t Target) (directory, name *string, err error) {
+// directoryUser takes a target's id apart, and gives the connection to the account that has the directory: the member
+// account, or the one that has Identity Center.
+func (c *AWS) directoryUser(t Target) (at *AWS, directory, name *string, err error) {
 	d, n, ok := strings.Cut(t.ID, "/")
 	if !ok || d == "" || n == "" {
-		return nil, nil, fmt.Errorf("%q names no user of a directory", t.ID)
+		return nil, nil, nil, fmt.Errorf("%q names no user of a directory", t.ID)
 	}
-	return aws.String(d), aws.String(n), nil
+	switch {
+	case t.Account == c.Account:
+		at = c
+	case c.Management != nil && t.Account == c.Management.Account:
+		at = c.Management.In(c.Region)
+	default:
+		return nil, nil, nil, fmt.Errorf("directory %s is in account %s, and no credentials for that were given: name them with --management-profile", d, t.Account)
+	}
+	return at, aws.String(d), aws.String(n), nil
 }

@@ -42,6 +42,7 @@ func amongOthers(w *awssim.World) {
 
 func withDirectory(w *awssim.World) {
 	w.AddDirectoryUser(simWorld, awssim.DirectoryUser{Directory: "d-9067a1b2c3", Name: "mallory"})
+	w.AddDirectoryUser(simWorld, awssim.DirectoryUser{Owner: managing, Directory: "d-9067d4e5f6", Name: "mallory"})
 }
 
 var theUser = casefile.Target{Kind: casefile.IdentityCenterUser, ID: storeID + "/" + mallory, Account: managing, Region: simWorld}
@@ -58,5 +59,9 @@ var identityTrials = []trial{
 	{
 		name: "disable a directory's user", setup: withDirectory,
 		steps: []trialStep{{DisableDirectoryUser, casefile.Target{Kind: casefile.DirectoryUser, ID: "d-9067a1b2c3/mallory", Account: "111122223333", Region: simWorld}, nil}},
+	},
+	{
+		name: "disable a user of Identity Center's directory", setup: withDirectory,
+		steps: []trialStep{{DisableDirectoryUser, casefile.Target{Kind: casefile.DirectoryUser, ID: "d-9067d4e5f6/mallory", Account: managing, Region: simWorld}, nil}},
 	},
 }

@@ -63,7 +63,7 @@ const (
 	storeUsers   = "identitystore:::user/*"
 	storeGroups  = "identitystore:::group/*"
 	storeMembers = "identitystore:::membership/*"
-	directories  = "ds:*:{account}:directory/*"
+	directories  = "ds:*:*:directory/*" // the account's own, or that of Identity Center
 	keys         = "kms:*:{account}:key/*"
 	sessions     = "ssm:*:{account}:session/*"
 	trails       = "cloudtrail:*:{account}:trail/*"

@@ -36,6 +36,13 @@ var byManagement = map[string]string{
 	"identitystore": "the users of Identity Center are kept with its instance",
 }
 
+// onBoth is the services that are called wherever the thing is.
+var onBoth = map[string]string{
+	// docs.aws.amazon.com/singlesignon/latest/userguide/connectawsad.html
+	"directoryservice":     "a directory is the account's own, or that of Identity Center and then with it",
+	"directoryservicedata": "a directory's users are changed where it is",
+}
+
 // alone is the operations of services called on both sides that one side alone makes.
 var alone = map[action.Op]Side{
 	// docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoot.html
@@ -47,6 +54,7 @@ var alone = map[action.Op]Side{
 	action.Call((*organizations.Client).DescribeOrganization): Member,
 }
 
+// sideOf is where an operation is called that one side alone makes.
 func sideOf(o action.Op) Side {
 	if s, ok := alone[o]; ok {
 		return s
@@ -57,9 +65,12 @@ func sideOf(o action.Op) Side {
 	return Member
 }
 
+// makes tells whether calls of an operation are made on the side.
+func (s Side) makes(o action.Op) bool { return onBoth[o.Service] != "" || sideOf(o) == s }
+
 // of keeps a side's operations.
 func (s Side) of(ops action.Ops) action.Ops {
-	return slices.DeleteFunc(slices.Clone(ops), func(o action.Op) bool { return sideOf(o) != s })
+	return slices.DeleteFunc(slices.Clone(ops), func(o action.Op) bool { return !s.makes(o) })
 }
 
 // onSide is the playbook as if a side's calls were all that it makes.

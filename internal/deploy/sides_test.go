@@ -69,6 +69,29 @@ func TestSideOf(t *testing.T) {
 	}
 }
 
+// TestADirectoryIsOnEitherSide: it is the account's own, or stands with Identity Center.
+func TestADirectoryIsOnEitherSide(t *testing.T) {
+	for _, side := range Sides {
+		docs, err := Policy(playbook.Role, PolicyOptions{Side: side, Account: "111122223333", Release: true, CaseBucket: "cases"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := granted(docs)
+		for _, name := range []string{"ds:DescribeDirectories", "ds-data:DescribeUser", "ds-data:DisableUser", "ds:ResetUserPassword"} {
+			if !slices.Contains(got, name) {
+				t.Errorf("%s is not granted %s", side, name)
+			}
+		}
+		for _, d := range docs {
+			for _, s := range d.Statement {
+				if slices.Contains(s.Action, "ds-data:DisableUser") && !slices.ContainsFunc(s.Resource, func(r string) bool { return strings.HasSuffix(r, ":ds:*:*:directory/*") }) {
+					t.Errorf("%s disables users of %v alone", side, s.Resource)
+				}
+			}
+		}
+	}
+}
+
 func granted(docs []Document) []string {
 	names := map[string]bool{}
 	for _, d := range docs {

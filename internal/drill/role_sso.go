@@ -1,6 +1,8 @@
 package drill
 
 import (
+	"time"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/guardduty/types"
 
@@ -30,16 +32,19 @@ var ssoRole = Scenario{
 
 var directoryRole = Scenario{
 	Name:    "role-directory",
-	Summary: "a session of an Identity Center that takes its users from an AWS Managed Microsoft AD, and stands in another region than most",
+	Summary: "a session of an Identity Center that takes its users from an AWS Managed Microsoft AD, and stands in another region than the account's; a directory of the account has another user of the same person",
 	Build: func(o Options) Drill {
 		e := newEstate(o, "eu-west-1")
 		e.world.AddOrganization(managing)
-		e.world.AddIdentityCenter(managing, "eu-west-1")
-		e.world.AddSSOUser(awssim.SSOUser{ID: "94d8e418-0000-7000-8000-00000000000c", Name: "grace@corp.example.com"}, []string{"g-platform"})
-		e.world.AddDirectoryUser("eu-west-1", awssim.DirectoryUser{Directory: "d-9067a1b2c3", Name: "grace"})
-		role := e.world.AddRole(awssim.Role{Name: "AWSReservedSSO_Power_0123456789abcdef", Path: "/aws-reserved/sso.amazonaws.com/"})
+		e.world.AddIdentityCenter(managing, "eu-central-1")
+		e.world.AddSSOUser(awssim.SSOUser{ID: "94d8e418-0000-7000-8000-00000000000c", Name: "grace@corp.example.com"}, []string{"g-platform"},
+			awssim.SSOAssignment{Account: account, PermissionSet: "arn:aws:sso:::permissionSet/ssoins-7223exampleid/ps-power"})
+		e.world.Do(func(a *awssim.Account) { a.SSO.Takes = 20 * time.Second }) // a busy organisation
+		e.world.AddDirectoryUser("eu-central-1", awssim.DirectoryUser{Owner: managing, Directory: "d-9067a1b2c3", Name: "grace"})
+		e.world.AddDirectoryUser("eu-west-1", awssim.DirectoryUser{Directory: "d-9067d4e5f6", Name: "grace-admin"})
+		role := e.world.AddRole(awssim.Role{Name: "AWSReservedSSO_Power_0123456789abcdef", Path: "/aws-reserved/sso.amazonaws.com/eu-central-1/"})
 		d := e.about(role.Name, e.report("", e.signedIn(role, "grace@corp.example.com")))
-		d.Management, d.DirectoryUsers = e.arnOf("sts", "", managing, "assumed-role/org-response/responder"), []string{"d-9067a1b2c3/grace"}
+		d.Management, d.DirectoryUsers = e.arnOf("sts", "", managing, "assumed-role/org-response/responder"), []string{"d-9067a1b2c3/grace", "d-9067d4e5f6/grace-admin"}
 		return d
 	},
 }

@@ -35,6 +35,8 @@ var scenarios = []*scenario{
 	{drill: "credentials-leaked-key", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
 	{drill: "credentials-full-quota", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
 	{drill: "role-chain", playbook: casefile.PlaybookRole, contained: roleContained},
+	{drill: "role-sso", playbook: casefile.PlaybookRole, contained: personContained("94d8e418-0000-7000-8000-00000000000a")},
+	{drill: "role-directory", playbook: casefile.PlaybookRole, contained: directoryContained},
 	{drill: "account-takeover", playbook: casefile.PlaybookAccount, contained: accountContained},
 	{drill: "account-standalone", playbook: casefile.PlaybookAccount, contained: insideContained},
 	{drill: "account-root", playbook: casefile.PlaybookAccount, contained: accountContained},
@@ -134,6 +136,66 @@ func roleContained(i *incident, what string) {
 	if w.Denied(role, id+":vendor-ci", "s3:GetObject", w.Now().Add(time.Hour)) {
 		i.t.Errorf("%s: sessions from after the cut are cut too", what)
 	}
+}
+
+// personContained wants a user of Identity Center to have nothing of its own and through no group, not to sign in, and
+// to be denied by one policy at the organisation's root; and everybody else to be left alone.
+func personContained(id string) func(*incident, string) {
+	return func(i *incident, what string) {
+		i.t.Helper()
+		i.drill.World.Do(func(a *awssim.Account) {
+			if u := a.SSO.Users[id]; u == nil || !u.Disabled {
+				i.t.Errorf("%s: user %s can sign in", what, id)
+			}
+			others := 0
+			for _, m := range a.SSO.Memberships {
+				if m.User == id {
+					i.t.Errorf("%s: user %s is in group %s", what, id, m.Group)
+				} else {
+					others++
+				}
+			}
+			for _, x := range a.SSO.Assignments {
+				if x.Principal == id {
+					i.t.Errorf("%s: user %s has %s in account %s", what, id, x.PermissionSet, x.Account)
+				}
+			}
+			for other, u := range a.SSO.Users {
+				if other != id && (u.Disabled || others == 0) {
+					i.t.Errorf("%s: user %s is hit too", what, other)
+				}
+			}
+			denies := 0
+			for _, p := range a.Org.Units[a.Org.Root].Policies {
+				if strings.Contains(a.Org.Policies[p].Content, id) {
+					denies++
+				}
+			}
+			if denies != 1 || len(a.Org.Policies) != 2 {
+				i.t.Errorf("%s: %d denies of user %s at the root, %d policies made", what, denies, id, len(a.Org.Policies)-1)
+			}
+		})
+	}
+}
+
+// directoryContained wants the same, and the users in both directories to be disabled.
+func directoryContained(i *incident, what string) {
+	i.t.Helper()
+	personContained("94d8e418-0000-7000-8000-00000000000c")(i, what)
+	i.drill.World.Do(func(a *awssim.Account) {
+		disabled := 0
+		for _, r := range a.Regions {
+			for name, u := range r.Directory {
+				if !u.Disabled {
+					i.t.Errorf("%s: directory user %s can sign in", what, name)
+				}
+				disabled++
+			}
+		}
+		if disabled != 2 {
+			i.t.Errorf("%s: %d users of directories", what, disabled)
+		}
+	})
 }
 
 // accountContained wants the account under one quarantine policy, every user cut, and what watches to work again.

@@ -17,7 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
-	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"cordon/internal/action"
 )
@@ -116,11 +115,7 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 		s.doubt("whether the organisation uses service control policies", err)
 		return
 	}
-	s.policiesOff = !slices.ContainsFunc(roots.Roots, func(r orgtypes.Root) bool {
-		return slices.ContainsFunc(r.PolicyTypes, func(p orgtypes.PolicyTypeSummary) bool {
-			return p.Type == orgtypes.PolicyTypeServiceControlPolicy && p.Status == orgtypes.PolicyTypeStatusEnabled
-		})
-	})
+	s.policiesOff = !slices.ContainsFunc(roots.Roots, usesControlPolicies)
 }
 
 // managedBy is the management account of the organisation that the account is in, "" where it is in none. Whoever took

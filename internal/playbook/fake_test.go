@@ -27,6 +27,8 @@ import (
 // for accounts that a whole simulation would make hard to set up: unreadable here, hostile there.
 type fake struct {
 	answers map[string]any
+	// byRegion answers instead, by the region that is asked.
+	byRegion map[string]func(region string) any
 
 	mu    sync.Mutex
 	calls map[string]int
@@ -83,6 +85,9 @@ func (f *fake) answer(ctx context.Context, _ middleware.FinalizeInput, _ middlew
 	f.calls[name]++
 	f.mu.Unlock()
 	a, ok := f.answers[name]
+	if there, is := f.byRegion[name]; is {
+		a, ok = there(awsmiddleware.GetRegion(ctx)), true
+	}
 	if make, is := a.(func(any) any); is {
 		a = make(ctx.Value(inputKey{}))
 	}

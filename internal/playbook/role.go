@@ -54,15 +54,16 @@ type rolePlan struct {
 	role  iamtypes.Role
 	draft Draft
 
-	trust    action.Trust
-	document string // the trust policy as IAM gave it
-	trusted  bool   // the trust policy could be read
-	inline   int    // characters that the inline policies take
-	attached int    // managed policies on the role
-	quotas   map[string]int32
-	users    *roleUsers
-	cameBy   []action.Door // as the log shows
-	closed   []action.Door // by this plan
+	trust      action.Trust
+	document   string // the trust policy as IAM gave it
+	trusted    bool   // the trust policy could be read
+	inline     int    // characters that the inline policies take
+	attached   int    // managed policies on the role
+	quotas     map[string]int32
+	users      *roleUsers
+	cameBy     []action.Door // as the log shows
+	closed     []action.Door // by this plan
+	centerSeen *foundCenter  // once it was looked for
 
 	mu     sync.Mutex
 	doubts []string

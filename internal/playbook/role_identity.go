@@ -3,14 +3,15 @@ package playbook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/directoryservice"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
-	"github.com/aws/aws-sdk-go-v2/service/identitystore/document"
-	storetypes "github.com/aws/aws-sdk-go-v2/service/identitystore/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
 
 	"cordon/internal/action"
@@ -20,17 +21,16 @@ import (
 // identityReads is what identityBehind looks at.
 var identityReads = action.Ops{
 	action.Call((*ssoadmin.Client).ListInstances), action.Call((*identitystore.Client).GetUserId),
-	action.Call((*organizations.Client).ListRoots), action.Call((*ec2.Client).DescribeRegions),
+	action.Call((*organizations.Client).DescribeOrganization), action.Call((*organizations.Client).ListRoots),
+	action.Call((*organizations.Client).ListPoliciesForTarget), action.Call((*ec2.Client).DescribeRegions),
+	action.Call((*directoryservice.Client).DescribeDirectories),
 }
 
 // identityBehind plans what is to be done to the person behind a role that Identity Center or a directory signs in
 // to. The order is AWS's own advice: first deny the user, which ends what lives, then take what gives it new sessions,
 // then its sign-in (docs.aws.amazon.com/singlesignon/latest/userguide/revoke-user-permissions.html).
 func (p *rolePlan) identityBehind(ctx context.Context) {
-	for _, user := range p.o.DirectoryUsers {
-		p.add(Step{Key: "directory-" + user, Action: action.DisableDirectoryUser,
-			Target: casefile.Target{Kind: casefile.DirectoryUser, ID: user, Account: p.c.Account, Region: p.c.Region}})
-	}
+	p.directoryUsers(ctx)
 	name := p.centerUser()
 	if name == "" {
 		return
@@ -45,7 +45,7 @@ func (p *rolePlan) identityBehind(ctx context.Context) {
 		p.warn(fmt.Sprintf("user %q of Identity Center is who you act as (%s): nothing is planned for it, since the deny would stop this response. Let somebody else answer, or use credentials that Identity Center does not give", name, own))
 		return
 	}
-	center, err := p.findCenter(ctx)
+	center, err := p.center(ctx)
 	if err != nil {
 		p.warn(fmt.Sprintf("Identity Center could not be looked at, so that its user %q is not contained: %v; do it by hand %s", name, brief(err), byHand))
 		return
@@ -90,100 +90,84 @@ func (p *rolePlan) actsAs(user string) string {
 	return ""
 }
 
-// center is the organisation's instance of Identity Center.
-type center struct {
-	c        *action.AWS
-	instance string
-	store    string
-}
-
-// findCenter looks for the instance in the region that the role's path names, then in all others: it stands in one.
-func (p *rolePlan) findCenter(ctx context.Context) (center, error) {
-	rest := strings.TrimPrefix(aws.ToString(p.role.Path), "/aws-reserved/sso.amazonaws.com/")
-	first := strings.Trim(rest, "/")
-	if first == "" || rest == aws.ToString(p.role.Path) {
-		first = "us-east-1" // roles of an instance there have no region in their path
-		if p.c.Partition != "aws" {
-			first = p.c.Region
-		}
-	}
-	found, err := centerIn(ctx, p.c.Management.In(first))
-	if err != nil || found.instance != "" {
-		return found, err
-	}
-	regions, err := p.c.EC2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{})
-	if err != nil {
-		return center{}, fmt.Errorf("list the regions to look for it in: %w", err)
-	}
-	var failed error
-	for _, r := range regions.Regions {
-		found, err := centerIn(ctx, p.c.Management.In(aws.ToString(r.RegionName)))
-		if found.instance != "" {
-			return found, nil
-		}
-		if err != nil {
-			failed = err
-		}
-	}
-	if failed != nil {
-		return center{}, failed
-	}
-	return center{}, fmt.Errorf("account %s has no instance of it", p.c.Management.Account)
-}
-
-func centerIn(ctx context.Context, c *action.AWS) (center, error) {
-	out, err := c.SSOAdmin.ListInstances(ctx, &ssoadmin.ListInstancesInput{})
-	if err != nil {
-		return center{}, fmt.Errorf("look for Identity Center in %s: %w", c.Region, err)
-	}
-	if len(out.Instances) == 0 {
-		return center{}, nil
-	}
-	i := out.Instances[0]
-	// An instance is seen in every region that it was extended to, and changed in its primary one alone
-	// (docs.aws.amazon.com/singlesignon/latest/userguide/use-cases-across-regions.html).
-	if home := aws.ToString(i.PrimaryRegion); home != "" && home != c.Region {
-		c = c.In(home)
-	}
-	return center{c, aws.ToString(i.InstanceArn), aws.ToString(i.IdentityStoreId)}, nil
-}
-
-// userID looks a name up. It is anybody's text: it goes nowhere but into this question.
-func userID(ctx context.Context, s center, name string) (string, error) {
-	out, err := s.c.IdentityStore.GetUserId(ctx, &identitystore.GetUserIdInput{
-		IdentityStoreId: aws.String(s.store),
-		AlternateIdentifier: &storetypes.AlternateIdentifierMemberUniqueAttribute{Value: storetypes.UniqueAttribute{
-			AttributePath: aws.String("userName"), AttributeValue: document.NewLazyDocument(name),
-		}},
-	})
-	if err != nil {
-		return "", fmt.Errorf("look up the user in identity store %s: %w", s.store, err)
-	}
-	return aws.ToString(out.UserId), nil
-}
-
 func (p *rolePlan) containUser(ctx context.Context, s center, name, id string) {
 	target := casefile.Target{Kind: casefile.IdentityCenterUser, ID: s.store + "/" + id, Account: p.c.Management.Account, Region: s.c.Region}
 	params := map[string]string{"instance": s.instance, "name": name}
+	p.tellDelegated(s, name)
 	p.add(Step{Key: "record-user", Action: action.RecordSSOUser, Target: target, Params: params})
-	roots, err := p.c.Management.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
-	if err == nil && len(roots.Roots) != 1 {
-		err = fmt.Errorf("AWS named %d", len(roots.Roots))
-	}
-	switch {
-	case err != nil:
-		p.warn(fmt.Sprintf("the organisation's root could not be read, so that what user %q has open is not ended: %v", name, brief(err)))
-	default:
-		params["root"] = aws.ToString(roots.Roots[0].Id)
-		p.add(Step{Key: "deny-user-policy", Action: action.DenySSOPolicy, Target: target, Params: params})
-		p.add(Step{Key: "deny-user", Action: action.DenySSOUser, Target: target, Params: params, After: []string{"deny-user-policy"},
-			Impact: []string{fmt.Sprintf("user %q in every member account, whatever permission set it uses", name)}})
-	}
+	p.denyUser(ctx, target, params, name, id)
 	p.add(Step{Key: "user-assignments", Action: action.RemoveAssignments, Target: target, Params: params, AfterAny: []string{"record-user"}})
 	p.add(Step{Key: "user-groups", Action: action.LeaveGroups, Target: target, Params: params, AfterAny: []string{"record-user"}})
 	p.add(Step{Key: "user-disable", Action: action.DisableSSOUser, Target: target, Params: params, AfterAny: []string{"user-assignments", "user-groups"}})
-	p.draft.Survives = append(p.draft.Survives,
+	p.warn(fmt.Sprintf("AWS documents no call that disables a user of Identity Center: the step that does so for %q tries UpdateUser, and counts by what is read back. "+
+		"Where AWS refuses it, do it by hand in the Identity Center console (Users, the user, Disable user access); cordon resume then proves it", name))
+	p.survives(
 		fmt.Sprintf("the access portal's own sessions of user %q, and applications that it is signed in to: AWS deletes them in the Identity Center console alone (Users, the user, Active sessions)", name),
-		"sessions in the organisation's management account: no service control policy holds there",
 		"where users come from an external provider, the next synchronisation: disable the user there too")
+}
+
+// tellDelegated says what an administrator by delegation cannot do
+// (docs.aws.amazon.com/singlesignon/latest/userguide/delegated-admin.html).
+func (p *rolePlan) tellDelegated(s center, name string) {
+	switch own := p.c.Management.Account; {
+	case s.organisation == "":
+		p.warn(fmt.Sprintf("whether account %s is the organisation's management account, or administers Identity Center by delegation, could not be read: %v. "+
+			"By delegation, nothing is changed that user %q has in the management account", own, brief(s.doubt), name))
+	case s.organisation != own:
+		p.warn(fmt.Sprintf("account %s administers Identity Center by delegation: what user %q has been assigned in the management account %s, and permission sets that stand there, are changed from that account alone, "+
+			"and so are service control policies unless the organisation delegates them too. Those steps fail: give the management account's credentials instead (--management-profile)", own, name, s.organisation))
+	}
+}
+
+// denyUser ends what the user has open, where a policy at the organisation's root can.
+func (p *rolePlan) denyUser(ctx context.Context, target casefile.Target, params map[string]string, name, id string) {
+	root, why := p.rootForPolicy(ctx)
+	if why != "" {
+		// docs.aws.amazon.com/singlesignon/latest/userguide/authconcept-revoke-access.html
+		p.warn(fmt.Sprintf("WHAT USER %q HAS OPEN IS NOT ENDED: %s. By hand: in Identity Center, put this into the inline policy of every permission set that the user has, which ends its sessions of them: %s",
+			name, why, action.DenySSOUserPolicy(id)))
+		p.survives(fmt.Sprintf("every session that user %q has open, until it ends", name))
+		return
+	}
+	params["root"] = root
+	p.add(Step{Key: "deny-user-policy", Action: action.DenySSOPolicy, Target: target, Params: params})
+	p.add(Step{
+		Key: "deny-user", Action: action.DenySSOUser, Target: target, Params: params, After: []string{"deny-user-policy"},
+		Impact: []string{
+			fmt.Sprintf("user %q in every member account, whatever permission set it uses", name),
+			"not its sessions in the management account, nor sessions of other roles that it assumed from its own",
+		},
+	})
+	p.survives(
+		fmt.Sprintf("sessions of user %q in the organisation's management account: no service control policy holds there", name),
+		fmt.Sprintf("sessions of other roles that user %q assumed from its own: nothing documents that they keep the user's id, by which it is denied. The log shows them (cordon scope); answer each of those roles by itself", name))
+}
+
+// rootForPolicy is the organisation's root, or why no service control policy can be attached to it.
+func (p *rolePlan) rootForPolicy(ctx context.Context) (id, why string) {
+	out, err := p.c.Management.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
+	switch {
+	case err != nil:
+		return "", fmt.Sprintf("the organisation's root could not be read (%s)", brief(err))
+	case len(out.Roots) != 1:
+		return "", fmt.Sprintf("the organisation shows %d roots", len(out.Roots))
+	}
+	id = aws.ToString(out.Roots[0].Id)
+	if !usesControlPolicies(out.Roots[0]) {
+		return "", fmt.Sprintf("service control policies are not enabled in the organisation's root, so that none would hold (enabling them concerns every account: aws organizations enable-policy-type --root-id %s --policy-type SERVICE_CONTROL_POLICY, then plan again)", id)
+	}
+	on, err := action.ControlPoliciesOn(ctx, p.c.Management, id)
+	switch {
+	case err != nil:
+		p.warn(fmt.Sprintf("how many service control policies the organisation's root has could not be read (AWS takes %d): %s", action.PoliciesPerTarget, brief(err)))
+	case len(on) >= action.PoliciesPerTarget:
+		return "", fmt.Sprintf("the organisation's root has %d service control policies and AWS takes %d, and none of the owner's is taken off", len(on), action.PoliciesPerTarget)
+	}
+	return id, ""
+}
+
+func usesControlPolicies(r orgtypes.Root) bool {
+	return slices.ContainsFunc(r.PolicyTypes, func(p orgtypes.PolicyTypeSummary) bool {
+		return p.Type == orgtypes.PolicyTypeServiceControlPolicy && p.Status == orgtypes.PolicyTypeStatusEnabled
+	})
 }

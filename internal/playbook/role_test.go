@@ -207,9 +207,9 @@ func TestSparedRolesAreNotCut(t *testing.T) {
 // The guard admits what is declared; a read that is declared and never made is a right nobody needs.
 func TestRoleMakesEveryDeclaredRead(t *testing.T) {
 	called := map[string]bool{}
-	for _, scenario := range []string{"role-many-users", "role-full-quota", "role-sso"} {
+	for _, scenario := range []string{"role-many-users", "role-full-quota", "role-sso", "role-directory"} {
 		s := assumed(t, scenario)
-		s.draft(Options{})
+		s.draft(Options{DirectoryUsers: s.DirectoryUsers})
 		for _, c := range s.World.Calls() {
 			called[c.Operation] = true
 		}
