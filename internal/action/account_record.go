@@ -21,13 +21,15 @@ import (
 // each region its trails and detectors. Params: regions, those that are enabled.
 var RecordAccount = gather(Gather{
 	Name:     "account-record",
-	Summary:  "Record the account: users, roles and policies whole, the credential report, root user, contacts, and the trails and detectors of each region.",
+	Summary:  "Record the account: users, roles and policies whole, the credential report, identity providers, root user, contacts, and the trails and detectors of each region.",
 	Phase:    casefile.Preserve,
 	Target:   casefile.AWSAccount,
 	Deadline: 15 * 60,
 	Reads: Ops{
 		op((*iam.Client).GetAccountAuthorizationDetails), op((*iam.Client).GetAccountSummary),
 		op((*iam.Client).GenerateCredentialReport), op((*iam.Client).GetCredentialReport),
+		op((*iam.Client).ListSAMLProviders), op((*iam.Client).GetSAMLProvider),
+		op((*iam.Client).ListOpenIDConnectProviders), op((*iam.Client).GetOpenIDConnectProvider),
 		op((*account.Client).GetContactInformation), op((*account.Client).GetAlternateContact),
 		op((*organizations.Client).DescribeOrganization), op((*ec2.Client).DescribeRegions),
 		op((*cloudtrail.Client).DescribeTrails), op((*cloudtrail.Client).GetTrailStatus), op((*cloudtrail.Client).GetEventSelectors),
@@ -45,6 +47,8 @@ func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
 	r.read(ctx, "account summary", "iam:GetAccountSummary", func(ctx context.Context) (any, error) {
 		return c.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
 	})
+	r.read(ctx, "SAML providers", "iam:GetSAMLProvider", samlProviders(c))
+	r.read(ctx, "OpenID Connect providers", "iam:GetOpenIDConnectProvider", oidcProviders(c))
 	r.read(ctx, "contact information", "account:GetContactInformation", func(ctx context.Context) (any, error) {
 		return c.Accounts.GetContactInformation(ctx, &account.GetContactInformationInput{})
 	})
@@ -107,6 +111,43 @@ func authorizationDetails(c *AWS) func(context.Context) (any, error) {
 			if err := all.add(p.NextPage(ctx)); err != nil {
 				return nil, err
 			}
+		}
+		return all, nil
+	}
+}
+
+// samlProviders are all of them with their metadata, whose certificate tells whose signature lets people in.
+func samlProviders(c *AWS) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		list, err := c.IAM.ListSAMLProviders(ctx, &iam.ListSAMLProvidersInput{})
+		if err != nil {
+			return nil, err
+		}
+		all := []any{list}
+		for _, p := range list.SAMLProviderList {
+			one, err := c.IAM.GetSAMLProvider(ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: p.Arn})
+			if err != nil {
+				return nil, fmt.Errorf("read SAML provider %s: %w", aws.ToString(p.Arn), err)
+			}
+			all = append(all, one)
+		}
+		return all, nil
+	}
+}
+
+func oidcProviders(c *AWS) func(context.Context) (any, error) {
+	return func(ctx context.Context) (any, error) {
+		list, err := c.IAM.ListOpenIDConnectProviders(ctx, &iam.ListOpenIDConnectProvidersInput{})
+		if err != nil {
+			return nil, err
+		}
+		all := []any{list}
+		for _, p := range list.OpenIDConnectProviderList {
+			one, err := c.IAM.GetOpenIDConnectProvider(ctx, &iam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: p.Arn})
+			if err != nil {
+				return nil, fmt.Errorf("read OpenID Connect provider %s: %w", aws.ToString(p.Arn), err)
+			}
+			all = append(all, one)
 		}
 		return all, nil
 	}

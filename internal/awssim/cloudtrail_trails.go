@@ -21,6 +21,8 @@ type Trail struct {
 	Organization bool
 	Owner        string // account
 	Logging      bool
+	Undelivered  string // the S3 error of the last delivery, or ""
+	NoManagement bool   // its selectors leave management events out
 }
 
 // AddTrail puts a trail into its home region.
@@ -102,14 +104,20 @@ func trail(r *Request, name *string) (*Trail, error) {
 	return nil, modelled(404, &types.TrailNotFoundException{Message: aws.String("Unknown trail: " + aws.ToString(name))})
 }
 
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetTrailStatus.html
 func getTrailStatus(r *Request, in *cloudtrail.GetTrailStatusInput) (*cloudtrail.GetTrailStatusOutput, error) {
 	t, err := trail(r, in.Name)
 	if err != nil {
 		return nil, err
 	}
-	return &cloudtrail.GetTrailStatusOutput{IsLogging: aws.Bool(t.Logging)}, nil
+	out := &cloudtrail.GetTrailStatusOutput{IsLogging: aws.Bool(t.Logging)}
+	if t.Undelivered != "" {
+		out.LatestDeliveryError = aws.String(t.Undelivered)
+	}
+	return out, nil
 }
 
+// https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_GetEventSelectors.html
 func getEventSelectors(r *Request, in *cloudtrail.GetEventSelectorsInput) (*cloudtrail.GetEventSelectorsOutput, error) {
 	t, err := trail(r, in.TrailName)
 	if err != nil {
@@ -117,7 +125,7 @@ func getEventSelectors(r *Request, in *cloudtrail.GetEventSelectorsInput) (*clou
 	}
 	return &cloudtrail.GetEventSelectorsOutput{
 		TrailARN:       aws.String(t.ARN),
-		EventSelectors: []types.EventSelector{{IncludeManagementEvents: aws.Bool(true), ReadWriteType: types.ReadWriteTypeAll}},
+		EventSelectors: []types.EventSelector{{IncludeManagementEvents: aws.Bool(!t.NoManagement), ReadWriteType: types.ReadWriteTypeAll}},
 	}, nil
 }
 

@@ -29,6 +29,7 @@ func guarddutyHandlers() []handler {
 		read(guarddutyListFindings),
 		read(guarddutyGetFindings),
 		read(guarddutyGetDetector),
+		read(guarddutyGetAdministratorAccount),
 		write(guarddutyUpdateDetector),
 	}
 }
@@ -111,6 +112,20 @@ func guarddutyGetDetector(r *Request, in *guardduty.GetDetectorInput) (*guarddut
 		status = types.DetectorStatusDisabled
 	}
 	return &guardduty.GetDetectorOutput{Status: status, ServiceRole: aws.String(r.Account.globalARN("iam", "role/aws-service-role/guardduty.amazonaws.com/AWSServiceRoleForAmazonGuardDuty"))}, nil
+}
+
+// An administrator, and an account that has none, get an answer without one.
+// https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetAdministratorAccount.html
+func guarddutyGetAdministratorAccount(r *Request, in *guardduty.GetAdministratorAccountInput) (*guardduty.GetAdministratorAccountOutput, error) {
+	d, err := findDetector(r, in.DetectorId)
+	if err != nil {
+		return nil, err
+	}
+	out := &guardduty.GetAdministratorAccountOutput{}
+	if d.Admin != "" {
+		out.Administrator = &types.Administrator{AccountId: aws.String(d.Admin), RelationshipStatus: aws.String("Enabled")}
+	}
+	return out, nil
 }
 
 // A member of an administrator account does not turn its own detector off or on.

@@ -88,6 +88,8 @@ func (e *estate) takeover() *awssim.User {
 	w.AddUser(awssim.User{Name: "reports", Inline: map[string]string{"wide": strings.Replace(frame, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 2048-len(frame)-20), 1)}})
 	w.AddRole(awssim.Role{Name: "support-access", Created: e.now, Trust: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` +
 		e.arnOf("iam", "", "666677778888", "root") + `"},"Action":"sts:AssumeRole"}]}`})
+	w.AddSAMLProvider("support-login", samlMetadata)
+	w.AddOIDCProvider("token.actions.githubusercontent.com", "sts.amazonaws.com")
 	w.AddTrail(awssim.Trail{Name: "audit", Home: e.region, MultiRegion: true})
 	if e.partition == "aws-us-gov" {
 		w.AddTrail(awssim.Trail{Name: "data-events", Home: "us-gov-east-1"})

@@ -58,6 +58,7 @@ func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (D
 		p.users()
 		p.watchers()
 		p.outsiders()
+		p.leftBehind()
 	} else {
 		p.warn(fmt.Sprintf("these are credentials of account %s: what is inside account %s can be neither seen nor changed with them; name a role in it with --role-arn", c.Account, p.id))
 	}
@@ -101,23 +102,23 @@ func (p *accountPlan) users() {
 		}
 		target := p.part(casefile.IAMUser, u.name, "")
 		target.ARN = u.arn
-		via := action.ViaInline
-		if u.inline+action.UserDenySize(action.DenyAll) > action.UserInlineQuota {
-			via = action.ViaManaged
+		keys := Step{Key: "keys-" + u.name, Action: action.DisableKeys, Target: target}
+		if via, why := denyVia(action.DenyAll, p.room(u)); via != "" {
+			deny := "deny-" + u.name
+			p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
+			keys.AfterAny = []string{deny}
+		} else {
+			p.warn(fmt.Sprintf("NOT DENIED: user %s: %s. Its password and the sessions made from its keys go on working: take off one of its policies, and plan again", u.name, why))
 		}
-		deny := "deny-" + u.name
-		p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
-		p.add(Step{Key: "keys-" + u.name, Action: action.DisableKeys, Target: target, AfterAny: []string{deny}})
+		p.add(keys)
 	}
 }
 
-// watchers are what records and looks: whoever takes an account switches it off first.
-func (p *accountPlan) watchers() {
-	for _, t := range p.trails {
-		p.add(Step{Key: "trail-" + t.arn, Action: action.StartLogging, Target: p.part(casefile.Trail, t.arn, t.region)})
-	}
-	for _, d := range p.detectors {
-		p.add(Step{Key: "detector-" + d.region, Action: action.EnableDetector, Target: p.part(casefile.Detector, d.id, d.region)})
+func (p *accountPlan) room(u person) userRoom {
+	return userRoom{
+		inline: u.inline, inlineQuota: quotaOf(p.summary, "UserPolicySizeQuota", action.UserInlineQuota), sized: true,
+		attached: u.attached, attachedQuota: quotaOf(p.summary, "AttachedPoliciesPerUserQuota", attachedQuota), listed: true,
+		denyAll: action.DenyAllARN(p.c.Partition),
 	}
 }
 

@@ -8,12 +8,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/account"
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/guardduty"
-	gdtypes "github.com/aws/aws-sdk-go-v2/service/guardduty/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -28,8 +29,10 @@ var accountReads = action.Ops{
 	action.Call((*iam.Client).ListOrganizationsFeatures),
 	action.Call((*iam.Client).GetAccountAuthorizationDetails), action.Call((*iam.Client).GetAccountSummary),
 	action.Call((*ec2.Client).DescribeRegions),
-	action.Call((*cloudtrail.Client).DescribeTrails), action.Call((*cloudtrail.Client).GetTrailStatus),
-	action.Call((*guardduty.Client).ListDetectors), action.Call((*guardduty.Client).GetDetector),
+	action.Call((*iam.Client).ListSAMLProviders), action.Call((*iam.Client).ListOpenIDConnectProviders),
+	action.Call((*account.Client).GetContactInformation), action.Call((*account.Client).GetAlternateContact),
+	action.Call((*cloudtrail.Client).DescribeTrails), action.Call((*cloudtrail.Client).GetTrailStatus), action.Call((*cloudtrail.Client).GetEventSelectors),
+	action.Call((*guardduty.Client).ListDetectors), action.Call((*guardduty.Client).GetDetector), action.Call((*guardduty.Client).GetAdministratorAccount),
 }
 
 // accountSurvey is what the draft saw of an account. What it could not see is a doubt, and never an absence.
@@ -46,11 +49,15 @@ type accountSurvey struct {
 	people    []person
 	roles     []iamtypes.RoleDetail
 	summary   map[string]int32
+	contacts  []string // to whom AWS's notices go, a line each
+	providers []string // that people or workloads sign in through, a line each
 	trails    []stoppedTrail
 	detectors []darkDetector
-	blind     []string // enabled regions without a detector
-	closed    []string // regions that are not enabled
-	open      []string // regions that are enabled
+	recorded  map[string]bool // regions of which a trail records management events, or will once it is started
+	unseen    bool            // whether a region is recorded could not be read everywhere
+	blind     []string        // enabled regions without a detector
+	closed    []string        // regions that are not enabled
+	open      []string        // regions that are enabled
 
 	mu     sync.Mutex
 	doubts []string
@@ -60,21 +67,20 @@ type person struct {
 	name, id, arn string
 	inline        int // characters of inline policies
 	attached      []string
+	made          time.Time
 }
-
-type stoppedTrail struct{ arn, region string }
-
-type darkDetector struct{ id, region string }
 
 // surveyAccount looks at the organisation, at IAM and at all regions side by side.
 func surveyAccount(ctx context.Context, c *action.AWS, id string) *accountSurvey {
-	s := &accountSurvey{id: id, inside: id == c.Account}
+	s := &accountSurvey{id: id, inside: id == c.Account, recorded: map[string]bool{}}
 	var all sync.WaitGroup
 	all.Go(func() { s.lookOutside(ctx, c) })
 	if s.inside {
 		all.Go(func() { s.lookAtPeople(ctx, c) })
 		all.Go(func() { s.lookAtRoot(ctx, c) })
 		all.Go(func() { s.lookAtRegions(ctx, c) })
+		all.Go(func() { s.lookAtContacts(ctx, c) })
+		all.Go(func() { s.lookAtProviders(ctx, c) })
 	}
 	all.Wait()
 	slices.Sort(s.doubts)
@@ -174,7 +180,7 @@ func (s *accountSurvey) lookAtPeople(ctx context.Context, c *action.AWS) {
 }
 
 func personOf(u iamtypes.UserDetail) person {
-	p := person{name: aws.ToString(u.UserName), id: aws.ToString(u.UserId), arn: aws.ToString(u.Arn)}
+	p := person{name: aws.ToString(u.UserName), id: aws.ToString(u.UserId), arn: aws.ToString(u.Arn), made: aws.ToTime(u.CreateDate)}
 	for _, d := range u.UserPolicyList {
 		text := aws.ToString(d.PolicyDocument)
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -195,85 +201,4 @@ func (s *accountSurvey) lookAtRoot(ctx context.Context, c *action.AWS) {
 		return
 	}
 	s.summary = out.SummaryMap
-}
-
-func (s *accountSurvey) lookAtRegions(ctx context.Context, c *action.AWS) {
-	out, err := c.EC2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
-	if err != nil {
-		s.doubt("which regions there are: trails and detectors", err)
-		return
-	}
-	var all sync.WaitGroup
-	for _, r := range out.Regions {
-		name := aws.ToString(r.RegionName)
-		if aws.ToString(r.OptInStatus) == "not-opted-in" {
-			s.closed = append(s.closed, name)
-			continue
-		}
-		s.open = append(s.open, name)
-		all.Go(func() { s.lookAtTrails(ctx, c.In(name)) })
-		all.Go(func() { s.lookAtDetectors(ctx, c.In(name)) })
-	}
-	all.Wait()
-	slices.Sort(s.open)
-	slices.Sort(s.closed)
-	slices.Sort(s.closed)
-	slices.Sort(s.blind)
-	slices.SortFunc(s.trails, func(a, b stoppedTrail) int { return strings.Compare(a.arn, b.arn) })
-	slices.SortFunc(s.detectors, func(a, b darkDetector) int { return strings.Compare(a.region, b.region) })
-}
-
-// lookAtTrails finds the region's own trails that do not record. An organisation's trail is not this account's to
-// start.
-func (s *accountSurvey) lookAtTrails(ctx context.Context, c *action.AWS) {
-	out, err := c.CloudTrail.DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{IncludeShadowTrails: aws.Bool(false)})
-	if err != nil {
-		s.doubt("the trails of "+c.Region, err)
-		return
-	}
-	for _, t := range out.TrailList {
-		arn := aws.ToString(t.TrailARN)
-		st, err := c.CloudTrail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: t.TrailARN})
-		switch {
-		case err != nil:
-			s.doubt("whether trail "+arn+" records", err)
-		case aws.ToBool(st.IsLogging):
-		case aws.ToBool(t.IsOrganizationTrail) && !strings.Contains(arn, ":"+s.id+":trail/"):
-			s.say("trail " + arn + " does not record, and is the organisation's: it is started from the account that has it")
-		default:
-			s.mu.Lock()
-			s.trails = append(s.trails, stoppedTrail{arn, c.Region})
-			s.mu.Unlock()
-		}
-	}
-}
-
-func (s *accountSurvey) lookAtDetectors(ctx context.Context, c *action.AWS) {
-	var ids []string
-	pages := guardduty.NewListDetectorsPaginator(c.GuardDuty, &guardduty.ListDetectorsInput{})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			s.doubt("GuardDuty in "+c.Region, err)
-			return
-		}
-		ids = append(ids, page.DetectorIds...)
-	}
-	if len(ids) == 0 {
-		s.mu.Lock()
-		s.blind = append(s.blind, c.Region)
-		s.mu.Unlock()
-	}
-	for _, id := range ids {
-		d, err := c.GuardDuty.GetDetector(ctx, &guardduty.GetDetectorInput{DetectorId: aws.String(id)})
-		if err != nil {
-			s.doubt("detector "+id+" in "+c.Region, err)
-			continue
-		}
-		if d.Status != gdtypes.DetectorStatusEnabled {
-			s.mu.Lock()
-			s.detectors = append(s.detectors, darkDetector{id, c.Region})
-			s.mu.Unlock()
-		}
-	}
 }

@@ -18,9 +18,8 @@ func (p *accountPlan) tell() {
 	p.draft.Survives = append(p.draft.Survives,
 		"roles and whoever may assume them, where no service control policy stops the account: each bad one needs a plan of its own (cordon plan iam-role:NAME)")
 	p.root()
-	p.warn("AWS's own notices go to the account's contacts, which whoever took the account can change: they are in the record; make sure that they are still yours")
-	if len(p.blind) > 0 {
-		p.warn("GuardDuty is not there, so that nothing was looked at, in " + strings.Join(p.blind, ", "))
+	if len(p.contacts) > 0 {
+		p.warn("AWS's own notices go to the account's contacts, which whoever took the account can change; make sure that these are yours: " + strings.Join(p.contacts, "; "))
 	}
 	if len(p.closed) > 0 {
 		p.draft.NotCaptured = append(p.draft.NotCaptured, fmt.Sprintf("%d regions that are not enabled, and so can hold nothing that could be asked for: %s", len(p.closed), strings.Join(p.closed, ", ")))

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -41,19 +40,11 @@ func (p *accountPlan) outsiders() {
 			p.warn(fmt.Sprintf("who may assume role %s could not be read: %v", aws.ToString(r.RoleName), err))
 		}
 		for _, w := range who {
-			made := ""
-			if r.CreateDate != nil {
-				made = ", made " + r.CreateDate.UTC().Format(time.DateOnly)
-			}
-			open = append(open, fmt.Sprintf("role %s may be assumed by %s%s (cordon plan iam-role:%s)", aws.ToString(r.RoleName), w, made, aws.ToString(r.RoleName)))
+			open = append(open, fmt.Sprintf("role %s may be assumed by %s%s (cordon plan iam-role:%s)", aws.ToString(r.RoleName), w, madeOn(aws.ToTime(r.CreateDate)), aws.ToString(r.RoleName)))
 		}
 	}
 	slices.Sort(open)
-	const most = 20
-	if more := len(open) - most; more > 0 {
-		open = append(open[:most], fmt.Sprintf("and %d more: they are in the record", more))
-	}
-	p.warn(open...)
+	p.warnOf(open)
 }
 
 // outsidersOf reads a trust policy for principals that are neither of this account nor an AWS service: other accounts,

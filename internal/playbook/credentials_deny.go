@@ -45,17 +45,19 @@ type userRoom struct {
 }
 
 func (p *credentialsPlan) room() userRoom {
-	quota := func(name string, usual int) int {
-		if n := int(p.quotas[name]); n > 0 {
-			return n
-		}
-		return usual
-	}
 	return userRoom{
-		inline: p.size, inlineQuota: quota("UserPolicySizeQuota", action.UserInlineQuota), sized: p.sized,
-		attached: p.attached, attachedQuota: quota("AttachedPoliciesPerUserQuota", attachedQuota), listed: p.listed,
+		inline: p.size, inlineQuota: quotaOf(p.quotas, "UserPolicySizeQuota", action.UserInlineQuota), sized: p.sized,
+		attached: p.attached, attachedQuota: quotaOf(p.quotas, "AttachedPoliciesPerUserQuota", attachedQuota), listed: p.listed,
 		denyAll: action.DenyAllARN(p.c.Partition),
 	}
+}
+
+// quotaOf is a quota as GetAccountSummary gave it, else what AWS gives every account.
+func quotaOf(summary map[string]int32, name string, usual int) int {
+	if n := int(summary[name]); n > 0 {
+		return n
+	}
+	return usual
 }
 
 // denyVia chooses, and says why where it is not the usual way. What could not be read is tried inline.

@@ -1,0 +1,128 @@
+package playbook
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cordon/internal/action"
+	"cordon/internal/awssim"
+	"cordon/internal/casefile"
+)
+
+func TestWhatAnIntruderLeavesIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := draftIn(t, "account-takeover", func(w *awssim.World) {
+			w.Do(func(a *awssim.Account) {
+				a.Contacts["SECURITY"] = &awssim.Contact{Name: "Mallory", Email: "mallory@example.net"}
+			})
+		}, Options{})
+		for _, want := range []string{
+			"SAML provider arn:aws:iam::111122223333:saml-provider/support-login, made ",
+			"OpenID Connect provider arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com signs",
+			"security Mallory mallory@example.net",
+			"no billing contact",
+			"user support-svc is new",
+			"role support-access is new",
+		} {
+			if !said(d.Warnings, want) {
+				t.Errorf("not said: %s\n%q", want, d.Warnings)
+			}
+		}
+	})
+}
+
+// What is new goes by the finding, which comes late; without one the newest are named; a flood of names is cut.
+func TestNewcomers(t *testing.T) {
+	at := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	plan := func(start string, people ...person) *accountPlan {
+		return &accountPlan{accountSurvey: &accountSurvey{people: people}, in: Incident{Finding: casefile.Incident{Start: start}}}
+	}
+	old, week, late := person{name: "old", made: at.AddDate(-1, 0, 0)}, person{name: "week", made: at.Add(-before)}, person{name: "late", made: at.Add(time.Hour)}
+	unknown := person{name: "unknown"}
+	for _, c := range []struct {
+		start string
+		want  string
+	}{
+		{at.Format(time.RFC3339), "user late,user week"},
+		{"", "user late,user week,user old"},
+		{"no time", "user late,user week,user old"},
+	} {
+		var got []string
+		for _, line := range plan(c.start, unknown, old, week, late).newcomers() {
+			name, _, _ := strings.Cut(line, " is new")
+			got = append(got, name)
+		}
+		if strings.Join(got, ",") != c.want {
+			t.Errorf("since %q: %q, want %s", c.start, got, c.want)
+		}
+	}
+	var flood []person
+	for i := range 500 {
+		flood = append(flood, person{name: fmt.Sprint("x", i), made: at})
+	}
+	p := plan(at.Format(time.RFC3339), flood...)
+	p.leftBehind()
+	if len(p.draft.Warnings) != most+1 || !said(p.draft.Warnings, "and 480 more") {
+		t.Errorf("%d warnings: %q", len(p.draft.Warnings), p.draft.Warnings)
+	}
+}
+
+// A user whose policies leave no room in either way is not tried in vain: its keys go off, and that it is not denied is
+// the first thing to know of it.
+func TestUserWithoutRoomIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fill := func(attached int) func(w *awssim.World) {
+			return func(w *awssim.World) {
+				w.Do(func(a *awssim.Account) {
+					u := a.IAM.Users["reports"]
+					u.Attached = map[string]string{}
+					for i := range attached {
+						u.Attached[fmt.Sprintf("arn:aws:iam::aws:policy/p%d", i)] = fmt.Sprint("p", i)
+					}
+				})
+			}
+		}
+		for attached, via := range map[int]string{0: action.ViaManaged, 9: action.ViaManaged, 10: ""} {
+			d := draftIn(t, "account-takeover", fill(attached), Options{})
+			got, keys := "", false
+			for _, s := range d.Steps {
+				if s.Target.ID == "reports" && s.Action.Name == action.DenyUser.Name {
+					got = s.Params["via"]
+				}
+				keys = keys || s.Target.ID == "reports" && s.Action.Name == action.DisableKeys.Name
+			}
+			if got != via || !keys || said(d.Warnings, "NOT DENIED: user reports") != (via == "") {
+				t.Errorf("%d attached: via %q, keys %v, %q", attached, got, keys, d.Warnings)
+			}
+		}
+	})
+}
+
+// Contacts and providers that could not be read are doubts, and no absence.
+func TestUnreadContactsAndProviders(t *testing.T) {
+	for operation, want := range map[string]string{
+		"GetContactInformation":      "the account's contact could not be read",
+		"GetAlternateContact":        "the account's security contact could not be read",
+		"ListSAMLProviders":          "SAML providers could not be read",
+		"ListOpenIDConnectProviders": "OpenID Connect providers could not be read",
+		"GetEventSelectors":          "which events trail",
+		"GetAdministratorAccount":    "which account administers detector",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := draftIn(t, "account-takeover", func(w *awssim.World) {
+				w.SetHook(func(c awssim.Call) awssim.Fault {
+					if c.Operation == operation {
+						return awssim.Fault{Before: awssim.AccessDenied(operation)}
+					}
+					return awssim.Fault{}
+				})
+			}, Options{})
+			if !said(d.Warnings, want) {
+				t.Errorf("%s refused: %q", operation, d.Warnings)
+			}
+		})
+	}
+}
