@@ -87,6 +87,7 @@ type Spec[S any] struct {
 	Partly       string
 	AsRoot       bool   // its calls of IAM are made in a session of the root user, which its task policy allows them
 	AccountWide  string // why it concerns the whole account, and so needs a second person's signature; "" where it does not
+	Returns      string // what comes back with a release that whoever asks for it may not want; "" where nothing does
 }
 
 // Gather declares an action that only collects evidence.
@@ -138,6 +139,7 @@ type Action struct {
 	Irreversible string
 	Partly       string
 	AccountWide  string
+	Returns      string
 	AsRoot       bool
 	DeadlineS    int
 
@@ -163,7 +165,7 @@ func define[S any](s Spec[S]) Action {
 		Name: s.Name, Summary: s.Summary, Phase: s.Phase, Target: s.Target,
 		Reads: s.Reads, Writes: s.Writes, UndoReads: s.UndoReads, UndoWrites: s.UndoWrites,
 		Creates: s.Creates, Partial: s.Partial, GivesBack: s.GivesBack, Evidence: s.Evidence, Isolates: s.Isolates, Watches: s.Watches, Volatile: s.Volatile,
-		Irreversible: s.Irreversible, Partly: s.Partly, AccountWide: s.AccountWide, AsRoot: s.AsRoot,
+		Irreversible: s.Irreversible, Partly: s.Partly, AccountWide: s.AccountWide, Returns: s.Returns, AsRoot: s.AsRoot,
 	}
 	a.Observe = func(ctx context.Context, c *AWS, t Target) (json.RawMessage, error) {
 		state, err := s.Observe(ctx, c, t)

@@ -22,6 +22,7 @@ var StartLogging = define(Spec[trailState]{
 	Summary:    "Make the trail record again. What happened meanwhile is in no file of it; the event history keeps management events for 90 days.",
 	Phase:      casefile.Contain,
 	Watches:    true,
+	Returns:    "the trail stops again, as it was found: was that the intruder's doing, leave this step",
 	Target:     casefile.Trail,
 	Reads:      Ops{op((*cloudtrail.Client).GetTrailStatus)},
 	Writes:     Ops{op((*cloudtrail.Client).StartLogging)},

@@ -23,6 +23,7 @@ var EnableDetector = define(Spec[detectorState]{
 	Summary:    "Make GuardDuty look again in the region. What happened meanwhile raised no finding.",
 	Phase:      casefile.Contain,
 	Watches:    true,
+	Returns:    "GuardDuty stops looking again, as it was found: was that the intruder's doing, leave this step",
 	Target:     casefile.Detector,
 	Reads:      Ops{op((*guardduty.Client).GetDetector)},
 	Writes:     Ops{op((*guardduty.Client).UpdateDetector)},

@@ -77,6 +77,7 @@ func disable(k credentialKind) Action {
 		},
 		Change:  func(_ Target, now userCredentials) string { return k.change(now) },
 		Partial: true, Volatile: true,
+		Returns: "every " + k.one + " works again that was Active when cordon came, a leaked one too: delete that first, or leave this step",
 	})
 }
 

@@ -134,6 +134,9 @@ func (w weighed) step(ch casefile.Change, n int) casefile.Step {
 	if w.reason != "" {
 		s.Change += ": " + w.reason
 	}
+	if w.what == undo && a.Returns != "" {
+		s.Impact = append(s.Impact, fmt.Sprintf("%s (--leave %d --reason WHY)", a.Returns, n))
+	}
 	return s
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -143,6 +144,13 @@ func TestReleaseGoesOnAfterDrift(t *testing.T) {
 		}
 		var want []string
 		for _, s := range plan.Steps {
+			returns := []string{}
+			if s.Params["verdict"] == "put back" {
+				returns = append(returns, fmt.Sprintf("what was set before (--leave %d --reason WHY)", s.N))
+			}
+			if !slices.Equal(s.Impact, returns) {
+				t.Errorf("step %d, %s: %q returns with it, want %q", s.N, s.Params["verdict"], s.Impact, returns)
+			}
 			if r.w.values[s.Target.ID] == "owner" {
 				want = append(want, s.Target.ID)
 			}

@@ -247,7 +247,7 @@ const ours = "quarantine"
 // fakeActions are one of each sort, with the flags that the real ones carry.
 func fakeActions(p *process) []action.Action {
 	set := action.Action{
-		Name: "set", Summary: "set a value", Phase: casefile.Contain, Isolates: true,
+		Name: "set", Summary: "set a value", Phase: casefile.Contain, Isolates: true, Returns: "what was set before",
 		Observe: func(ctx context.Context, _ *action.AWS, t action.Target) (json.RawMessage, error) {
 			v, err := p.read(ctx, t.ID, func(w *world) string { return w.values[t.ID] })
 			if err == nil && v == "" {

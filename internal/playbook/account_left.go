@@ -76,7 +76,7 @@ func madeOn(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return ", made " + t.UTC().Format(time.RFC3339)
+	return " (made " + t.UTC().Format(time.RFC3339) + ")"
 }
 
 // most is how many things of a kind a warning names: the record has all of them.
@@ -128,7 +128,7 @@ func (p *accountPlan) newcomers() []string {
 	}
 	var lines []string
 	for _, n := range all {
-		lines = append(lines, fmt.Sprintf("%s is new%s: make sure that it is yours", n.what, madeOn(n.made)))
+		lines = append(lines, fmt.Sprintf("%s%s is new: make sure that it is yours", n.what, madeOn(n.made)))
 	}
 	return lines
 }

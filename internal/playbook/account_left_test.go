@@ -20,12 +20,12 @@ func TestWhatAnIntruderLeavesIsNamed(t *testing.T) {
 			})
 		}, Options{})
 		for _, want := range []string{
-			"SAML provider arn:aws:iam::111122223333:saml-provider/support-login, made ",
+			"SAML provider arn:aws:iam::111122223333:saml-provider/support-login (made ",
 			"OpenID Connect provider arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com signs",
 			"security Mallory mallory@example.net",
 			"no billing contact",
-			"user support-svc is new",
-			"role support-access is new",
+			"user support-svc (made ",
+			"role support-access (made ",
 		} {
 			if !said(d.Warnings, want) {
 				t.Errorf("not said: %s\n%q", want, d.Warnings)
@@ -52,7 +52,7 @@ func TestNewcomers(t *testing.T) {
 	} {
 		var got []string
 		for _, line := range plan(c.start, unknown, old, week, late).newcomers() {
-			name, _, _ := strings.Cut(line, " is new")
+			name, _, _ := strings.Cut(line, " (made")
 			got = append(got, name)
 		}
 		if strings.Join(got, ",") != c.want {

@@ -80,7 +80,7 @@ func TestAccountFromOutsideAndInside(t *testing.T) {
 				t.Errorf("%s: %d steps, want %d", name, n[name], want)
 			}
 		}
-		if !said(d.Warnings, "support-access may be assumed by arn:aws:iam::666677778888:root") {
+		if !said(d.Warnings, "may be assumed by arn:aws:iam::666677778888:root (cordon plan iam-role:support-access)") {
 			t.Errorf("the foreign trust is not named: %q", d.Warnings)
 		}
 		if !said(d.Warnings, "GuardDuty is not there") {

@@ -40,7 +40,7 @@ func (p *accountPlan) outsiders() {
 			p.warn(fmt.Sprintf("who may assume role %s could not be read: %v", aws.ToString(r.RoleName), err))
 		}
 		for _, w := range who {
-			open = append(open, fmt.Sprintf("role %s may be assumed by %s%s (cordon plan iam-role:%s)", aws.ToString(r.RoleName), w, madeOn(aws.ToTime(r.CreateDate)), aws.ToString(r.RoleName)))
+			open = append(open, fmt.Sprintf("role %s%s may be assumed by %s (cordon plan iam-role:%s)", aws.ToString(r.RoleName), madeOn(aws.ToTime(r.CreateDate)), w, aws.ToString(r.RoleName)))
 		}
 	}
 	slices.Sort(open)
