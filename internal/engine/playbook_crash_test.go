@@ -41,6 +41,9 @@ func newIncident(t *testing.T, s *scenario) *incident {
 		t.Fatalf("there is no drill %s", s.drill)
 	}
 	i := &incident{scenario: s, t: t, drill: d.Build(drill.Options{Seed: 1}), store: casefile.NewMem()}
+	if s.prepare != nil {
+		s.prepare(&i.drill)
+	}
 	var err error
 	if i.signer, err = casefile.NewSigner("cordon-one", &noise{1}); err != nil {
 		t.Fatal(err)
@@ -234,7 +237,7 @@ func without(image map[string]any, parts []string) map[string]any {
 // by resume from a copy of the case, by a second apply, and by release of what stands.
 func TestPlaybookKilled(t *testing.T) {
 	for _, s := range scenarios {
-		t.Run(s.drill, func(t *testing.T) { killed(t, s) })
+		t.Run(s.name(), func(t *testing.T) { killed(t, s) })
 	}
 }
 

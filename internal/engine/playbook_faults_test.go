@@ -34,7 +34,7 @@ func TestPlaybookFaults(t *testing.T) {
 		t.Skip("short: the playbooks' faults are left to the long run")
 	}
 	for _, s := range scenarios {
-		t.Run(s.drill, func(t *testing.T) { faulted(t, s) })
+		t.Run(s.name(), func(t *testing.T) { faulted(t, s) })
 	}
 }
 

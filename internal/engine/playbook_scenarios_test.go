@@ -16,6 +16,9 @@ import (
 // scenario is a drill that a playbook is killed and faulted on.
 type scenario struct {
 	drill, playbook string
+	// with is what the drill's account has besides, and in the scenario's name.
+	with    string
+	prepare func(d *drill.Drill)
 	// contained asks the account itself, not cordon's actions.
 	contained func(i *incident, what string)
 	// declared are parts of the names of what release need not give back as it was.
@@ -37,9 +40,22 @@ var scenarios = []*scenario{
 	{drill: "role-chain", playbook: casefile.PlaybookRole, contained: roleContained},
 	{drill: "role-sso", playbook: casefile.PlaybookRole, contained: personContained("94d8e418-0000-7000-8000-00000000000a")},
 	{drill: "role-directory", playbook: casefile.PlaybookRole, contained: directoryContained},
+	{drill: "role-full-quota", playbook: casefile.PlaybookRole, contained: roleContained},
+	{drill: "role-one-session", playbook: casefile.PlaybookRole, contained: oneSessionContained},
+	{drill: "role-one-session", with: "a full quota", prepare: noRoomInline, playbook: casefile.PlaybookRole, contained: oneSessionContained},
+	{drill: "role-saml", playbook: casefile.PlaybookRole, contained: federationContained},
+	{drill: "role-oidc", playbook: casefile.PlaybookRole, contained: federationContained},
+	{drill: "role-oidc", with: "a provider without client ids", prepare: clientless, playbook: casefile.PlaybookRole, contained: federationContained},
 	{drill: "account-takeover", playbook: casefile.PlaybookAccount, contained: accountContained},
 	{drill: "account-standalone", playbook: casefile.PlaybookAccount, contained: insideContained},
 	{drill: "account-root", playbook: casefile.PlaybookAccount, contained: accountContained},
+}
+
+func (s *scenario) name() string {
+	if s.with != "" {
+		return s.drill + " with " + s.with
+	}
+	return s.drill
 }
 
 // TestEveryPlaybookIsKilledAndFaulted holds that no playbook is left out.
@@ -194,6 +210,72 @@ func directoryContained(i *incident, what string) {
 		}
 		if disabled != 2 {
 			i.t.Errorf("%s: %d users of directories", what, disabled)
+		}
+	})
+}
+
+// noRoomInline leaves the drill's role no room for an inline policy.
+func noRoomInline(d *drill.Drill) {
+	d.World.Do(func(a *awssim.Account) {
+		a.IAM.Roles[d.Subject].Inline["big"] = `{"Version":"2012-10-17","Statement":[{"Sid":"` + strings.Repeat("x", 10_000) + `","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+	})
+}
+
+// clientless adds a provider that takes no token as it is, and is to be cut all the same.
+func clientless(d *drill.Drill) {
+	d.Choose.CutProviders = append(d.Choose.CutProviders, d.World.AddOIDCProvider("retired.example.com"))
+}
+
+// oneSessionContained wants the one session cut for good, the others let be, and the account that it came from shut out.
+func oneSessionContained(i *incident, what string) {
+	i.t.Helper()
+	w, role := i.drill.World, i.drill.Subject
+	id, denies := "", 0
+	w.Do(func(a *awssim.Account) {
+		r := a.IAM.Roles[role]
+		id = r.ID
+		for name := range r.Inline {
+			if strings.HasPrefix(name, "cordon") {
+				denies++
+			}
+		}
+		for arn := range r.Attached {
+			if strings.Contains(arn, ":policy/cordon/") {
+				denies++
+			}
+		}
+	})
+	if denies != 1 {
+		i.t.Errorf("%s: %d denies on the role", what, denies)
+	}
+	for session, cut := range map[string]bool{"eve": true, "eve2": false, "Eve": false, "ann": false} {
+		for _, issued := range []time.Time{w.Now().Add(-time.Hour), w.Now().Add(time.Hour)} {
+			if w.Denied(role, id+":"+session, "s3:GetObject", issued) != cut {
+				i.t.Errorf("%s: session %s is cut: %t", what, session, !cut)
+			}
+		}
+	}
+	for arn, may := range map[string]bool{"arn:aws:iam::999988887777:role/any": false, "arn:aws:iam::111122223333:role/people/desk": true} {
+		if w.MayAssume(role, awssim.Assumer{ARN: arn}) != may {
+			i.t.Errorf("%s: %s may assume the role: %t", what, arn, !may)
+		}
+	}
+}
+
+// federationContained wants the sessions cut, and no provider to sign anybody in.
+func federationContained(i *incident, what string) {
+	i.t.Helper()
+	roleContained(i, what)
+	i.drill.World.Do(func(a *awssim.Account) {
+		for arn, p := range a.IAM.SAMLProviders {
+			if strings.Contains(p.Metadata, "MIIDexample") || !strings.Contains(p.Metadata, "X509Certificate") {
+				i.t.Errorf("%s: provider %s still signs", what, arn)
+			}
+		}
+		for arn, p := range a.IAM.OIDCProviders {
+			if len(p.Clients) > 0 {
+				i.t.Errorf("%s: provider %s still takes tokens for %q", what, arn, p.Clients)
+			}
 		}
 	})
 }
