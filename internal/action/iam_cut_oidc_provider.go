@@ -39,7 +39,7 @@ var CutOIDCProvider = define(Spec[oidcState]{
 		if err != nil {
 			return oidcState{}, fmt.Errorf("look at OpenID Connect provider %s: %w", t.ID, err)
 		}
-		return oidcState{sortedSet(out.ClientIDList)}, nil
+		return oidcState{append([]string{}, sortedSet(out.ClientIDList)...)}, nil // none is one state, however AWS spells it
 	},
 	Status: func(_ Target, now oidcState) Status {
 		if len(now.Clients) == 0 {
@@ -72,10 +72,19 @@ var CutOIDCProvider = define(Spec[oidcState]{
 		}
 		return nil
 	},
-	Impact: func(ctx context.Context, c *AWS, t Target, _ oidcState) ([]string, error) {
-		return providerImpact(ctx, c, t.ID)
+	Impact: func(ctx context.Context, c *AWS, t Target, now oidcState) ([]string, error) {
+		lines, err := providerImpact(ctx, c, t.ID)
+		if len(now.Clients) == 0 {
+			lines = append(lines, "it has no client id, so that nothing is changed: where the log shows sign-ins through it all the same, close each role to it (--close-to "+t.ID+")")
+		}
+		return lines, err
 	},
-	Change:   func(_ Target, now oidcState) string { return plural(len(now.Clients), "client id") + " -> none" },
+	Change: func(_ Target, now oidcState) string {
+		if len(now.Clients) == 0 {
+			return "no client id already"
+		}
+		return plural(len(now.Clients), "client id") + " -> none"
+	},
 	Partial:  true,
 	Volatile: true,
 })
