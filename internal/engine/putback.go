@@ -3,6 +3,8 @@ package engine
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -210,9 +212,7 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 		}
 		return casefile.Done, ended.Kept, e.undone(ctx, ch, ended)
 	case drifted:
-		body := casefile.DriftBody{Run: ch.Intent.Run, Expected: ch.After, Observed: now, Reason: reason}
-		_, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryDrift, Plan: ch.Plan, Step: ch.Step, Body: body}, nil)
-		return casefile.Drift, reason, err
+		return casefile.Drift, reason, e.drifted(ctx, ch, now, reason)
 	}
 	t, err := e.changed(ctx, ch)
 	if err != nil {
@@ -223,9 +223,20 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 		return "", "", err
 	}
 	seen, undoErr := e.undoUntilBack(ctx, a, t, ch.Intent.Before, now, rec)
+	if errors.Is(undoErr, action.ErrGone) {
+		// What it would be put back to is there no more, so that no repeat mends it: a person decides.
+		return casefile.Drift, undoErr.Error(), e.drifted(ctx, ch, seen, undoErr.Error())
+	}
 	if undoErr != nil {
 		return casefile.Failed, undoErr.Error(), e.ifLoggedOut(undoErr)
 	}
 	ended.Sent, ended.Observed, ended.Partly, ended.Calls = true, seen, a.Partly, rec.Calls()
 	return casefile.Undone, a.Partly, e.undone(ctx, ch, ended)
+}
+
+// drifted records that a change is left as it is, until a person decides.
+func (e *Engine) drifted(ctx context.Context, ch casefile.Change, now json.RawMessage, reason string) error {
+	body := casefile.DriftBody{Run: ch.Intent.Run, Expected: ch.After, Observed: now, Reason: reason}
+	_, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryDrift, Plan: ch.Plan, Step: ch.Step, Body: body}, nil)
+	return err
 }

@@ -276,7 +276,8 @@ func (e *Engine) undone(ctx context.Context, ch casefile.Change, body casefile.U
 	return err
 }
 
-// undoUntilBack repeats Undo until the account reads as before, within the limits of one step.
+// undoUntilBack repeats Undo until the account reads as before, within the limits of one step. With an error comes what
+// was read last.
 func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Target, before, now json.RawMessage, rec *action.Recorder) (json.RawMessage, error) {
 	conn := e.AWS.In(t.Region)
 	watch := e.stopwatch(rec)
@@ -310,7 +311,7 @@ func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Ta
 		}
 		switch {
 		case permanent(undoErr), i+1 >= maxApplies && undoErr != nil:
-			return nil, undoErr
+			return now, undoErr
 		case i+1 >= maxApplies, watch.spent() >= stepLimit:
 			return nil, fmt.Errorf("it was put back, but reads %s and not %s", now, before)
 		}
