@@ -147,7 +147,7 @@ func (a *app) open(ctx context.Context, id string) (*casefile.Case, error) {
 	}
 	c, err := casefile.OpenCase(ctx, s)
 	if errors.Is(err, casefile.ErrNotExist) {
-		return nil, fmt.Errorf("there is no case %s at %s: cordon status lists the cases", id, s.Location())
+		return nil, fmt.Errorf("there is no case %s at %s; which there are: %s", id, s.Location(), a.next("status"))
 	}
 	return c, err
 }
@@ -228,14 +228,19 @@ func binaryHash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// atTerminal tells whether somebody can be asked.
+func (a *app) atTerminal() bool {
+	in, ok := a.stdin.(*os.File)
+	return ok && term.IsTerminal(int(in.Fd()))
+}
+
 // ask has a person type the first characters of the hash. No terminal, no answer: approval is never assumed.
 func (a *app) ask(hash, question string) error {
-	in, ok := a.stdin.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
+	if !a.atTerminal() {
 		return fmt.Errorf("%w: %s needs approval: --approve %s", engine.ErrDecision, question, hash)
 	}
 	fmt.Fprintf(a.stderr, "%s\nType the first six characters of %s to approve: ", question, hash)
-	line, err := bufio.NewReader(in).ReadString('\n')
+	line, err := bufio.NewReader(a.stdin).ReadString('\n')
 	if err != nil {
 		return fmt.Errorf("%w: no answer: %w", engine.ErrDecision, err)
 	}

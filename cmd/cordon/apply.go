@@ -48,7 +48,10 @@ EXIT STATUS
 func decodePlan(data []byte) (casefile.Plan, string, error) {
 	var p casefile.Plan
 	if err := json.Unmarshal(data, &p); err != nil {
-		return p, "", fmt.Errorf("read the plan: %w", err)
+		return p, "", fmt.Errorf("read the plan (what cordon plan --out writes): %w", err)
+	}
+	if p.Format == 0 || p.Kind != casefile.PlanContain && p.Kind != casefile.PlanRelease {
+		return p, "", errors.New("read the plan: this is none: cordon plan --out and cordon release --out write plans")
 	}
 	return p, casefile.HashBytes(data), nil
 }
@@ -59,7 +62,7 @@ func (a *app) approved(hash, given, question string) (how string, err error) {
 	case given == hash:
 		return "flag", nil
 	case given != "":
-		return "", fmt.Errorf("%w: the plan's hash is %s, not %s: the file was changed, or it is another plan", engine.ErrDecision, hash, given)
+		return "", fmt.Errorf("%w: the plan's hash is %s, not %s: the file was changed since, or it is another plan. What is approved is what was read: look at it again before you approve", engine.ErrDecision, hash, given)
 	}
 	return "terminal", a.ask(hash, question)
 }

@@ -28,6 +28,8 @@ type caseAnswer struct {
 	Plans       []planLine            `json:"plans"`            // that the case goes by, oldest first
 	Dropped     []casefile.StepStatus `json:"dropped"`          // not done, and of plans that a later one supersedes without doing it instead
 	Standing    int                   `json:"standing_besides"` // changes that nobody has put back, of plans that no step here is of
+
+	seeded bool // what the case is about is something that CloudTrail knows a caller by
 }
 
 // planLine is a plan that the case goes by.
@@ -120,18 +122,27 @@ func (a *app) showNext(c caseAnswer) {
 		return
 	}
 	has := func(states ...casefile.StepState) bool {
-		return slices.ContainsFunc(c.Steps, func(s casefile.StepStatus) bool { return slices.Contains(states, s.State) })
+		return slices.ContainsFunc(c.Steps, func(s casefile.StepStatus) bool { return !s.Left && slices.Contains(states, s.State) })
 	}
 	id := a.caseArg(c.Case)
 	switch {
+	case len(c.Plans) == 0:
+		a.say("  next         nothing has been approved yet: %s", a.next("apply", "PLAN", "--approve", "HASH"))
+		return
 	case c.State == casefile.Released:
 	case has(casefile.Drift):
 		a.say("  next         %s: shows what somebody changed meanwhile; --leave N --reason WHY leaves a step so", a.next("release", id))
 	case has(casefile.Todo, casefile.Waiting, casefile.Failed, casefile.Skipped):
 		a.say("  next         %s", a.next("resume", id))
+	case c.State == casefile.Partial:
+		a.say("  next         %s", a.next("release", id))
 	}
-	if !c.Scoped {
+	switch {
+	case c.Scoped:
+	case c.seeded:
 		a.say("  then         %s: who did it and what they reached (or --logs, with CloudTrail's archive)", a.next("scope", id, "--lookup"))
+	default:
+		a.say("  then         %s: who did it and what they reached; a SEED is whom you suspect: a key, a user's or session's ARN, an event's id", a.next("scope", id, "--lookup", "--seed", "SEED"))
 	}
 }
 
@@ -158,6 +169,8 @@ func (a *app) showStates(c caseAnswer) {
 		switch {
 		case s.Partly != "":
 			return "   " + s.Partly
+		case s.Left:
+			return "   its change is left as it is, by decision: " + s.Error
 		case s.Error != "":
 			return "   " + s.Error
 		}

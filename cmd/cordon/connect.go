@@ -58,6 +58,9 @@ func (a *app) connect(ctx context.Context) (*action.AWS, error) {
 	}
 	c := action.Connect(cfg)
 	if err := c.Identify(ctx); err != nil {
+		if action.Code(err) == "" {
+			err = fmt.Errorf("%w\n(log in first, with aws sso login or the like, or name a profile with --profile)", err)
+		}
 		if a.conn.guessed {
 			err = fmt.Errorf("%w\n(asked in %s, since no region is named: credentials of AWS GovCloud or China want --region)", err, cfg.Region)
 		}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +47,7 @@ func (a *app) countersign(data []byte, name, approve, out string) error {
 		return err
 	}
 	if !a.json() && approve == "" {
-		if err := a.showPlan(data, name); err != nil {
+		if err := a.showPlan(data, a.toCountersign); err != nil {
 			return err
 		}
 	}
@@ -67,9 +69,12 @@ func (a *app) countersign(data []byte, name, approve, out string) error {
 		return err
 	}
 	if err := writeNew(out, second); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("write the signature: %w; nothing is overwritten: name another file with --out", err)
+		}
 		return fmt.Errorf("write the signature: %w", err)
 	}
-	a.tell("signed plan %s with key %s; whoever applies it adds: --second %s", hash, signer.VerifierKey(), out)
+	a.tell("signed plan %s as %s, with key %s\nGive them %s: whoever carries the plan out adds --second %s", hash, a.who(), signer.VerifierKey(), out, quoted(out))
 	return nil
 }
 
@@ -123,12 +128,14 @@ func (a *app) take(s secondFlags, e *engine.Engine) error {
 	}
 	c, err := casefile.ReadCountersignature(data)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s is not what cordon countersign wrote: %w", s.file, err)
 	}
 	e.Second = data
 	known := "; whether that is their key, you know from them alone (or list keys with --approvers)"
-	if len(e.Approvers) > 0 {
+	if slices.ContainsFunc(e.Approvers, func(key string) bool { return casefile.SameKey(key, c.Key) }) {
 		known = ", one of the approvers' keys"
+	} else if len(e.Approvers) > 0 {
+		known = ", which is none of the approvers' keys"
 	}
 	a.tell("second signature: by %s at %s, with key %s%s", c.Person, c.Time.Format(time.RFC3339), c.Key, known)
 	return nil
@@ -142,8 +149,11 @@ func approvers(name string) ([]string, error) {
 	defer f.Close()
 	var keys []string
 	lines := bufio.NewScanner(f)
-	for lines.Scan() {
+	for n := 1; lines.Scan(); n++ {
 		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			if !casefile.SameKey(line, line) {
+				return nil, fmt.Errorf("line %d of %s is no verifier key: cordon countersign prints the signer's, which begins with cordon+", n, name)
+			}
 			keys = append(keys, line)
 		}
 	}
@@ -151,7 +161,7 @@ func approvers(name string) ([]string, error) {
 		return nil, fmt.Errorf("read the approvers' keys: %w", err)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%s holds no approver's key", name)
+		return nil, fmt.Errorf("%s holds no approver's key: one a line, as cordon countersign prints the signer's", name)
 	}
 	return keys, nil
 }

@@ -205,7 +205,7 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	if err != nil || r.json() {
 		return data, err
 	}
-	return data, r.showPlan(data, "")
+	return data, r.showPlan(data, r.nothingToType)
 }
 
 // released puts everything back and compares the account with how it was.

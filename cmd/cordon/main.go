@@ -103,10 +103,16 @@ func (a *app) root() *cobra.Command {
 		Short:         "Answer a compromise in an AWS account: preserve, isolate, prove, report, put back",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Version:       version,
+
+		SuggestionsMinimumDistance: 2,
+		Version:                    version,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("%w: there is no command %q (see cordon --help)", errUsage, args[0])
+				like := ""
+				if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+					like = "; did you mean " + strings.Join(near, " or ") + "?"
+				}
+				return fmt.Errorf("%w: there is no command %q%s (see cordon --help)", errUsage, args[0], like)
 			}
 			return nil
 		},
@@ -123,7 +129,9 @@ EXIT STATUS
   4  a decision is needed: approval, drift
   5  no playbook answers`,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, c.CommandPath())
+	})
 	f := root.PersistentFlags()
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
 		a.typed = c

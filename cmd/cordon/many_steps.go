@@ -54,10 +54,10 @@ func (a *app) showMany(p casefile.Plan) {
 			a.showStep(g.first)
 			continue
 		}
-		a.say("      %-50s %s", g.first.Action+"  "+many(g.n, g.first.Target.Kind), g.first.Change)
-		a.say("      %-50s first %s (step %d), last %s (step %d)", "", short(g.first.Target.ID), g.first.N, short(g.last.Target.ID), g.last.N)
+		a.say("      %-46s %s", g.first.Action+"  "+many(g.n, g.first.Target.Kind), g.first.Change)
+		a.say("        first %s (step %d), last %s (step %d)", short(g.first.Target.ID), g.first.N, short(g.last.Target.ID), g.last.N)
 		if len(g.first.Impact) > 0 {
-			a.say("      %-50s ! such as: %s", "", g.first.Impact[0])
+			a.say("        ! such as: %s", g.first.Impact[0])
 		}
 	}
 	a.say("\n  %s steps: each of them, with whom it hits, is in the plan's file (--out) and in -o json", thousands(len(p.Steps)))

@@ -36,7 +36,7 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.showPlan(made.data, p.out), made.lacks, made.close())
+			return errors.Join(a.showPlan(made.data, a.toApply(p.out)), made.lacks, made.close())
 		},
 	}
 	p.add(c)

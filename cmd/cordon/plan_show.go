@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cordon/internal/casefile"
 )
@@ -16,7 +17,7 @@ type planAnswer struct {
 }
 
 // showPlan shows a plan, or its JSON with the hash beside the members: the file itself holds none.
-func (a *app) showPlan(data []byte, out string) error {
+func (a *app) showPlan(data []byte, end ending) error {
 	p, hash, err := decodePlan(data)
 	if err != nil {
 		return err
@@ -48,29 +49,17 @@ func (a *app) showPlan(data []byte, out string) error {
 		a.say("  not answered       %s %s: %s", s.Kind, s.ID, whyUnanswered(s, p.Account))
 	}
 	if why := casefile.NeedsSecond(p); why != "" {
-		a.say("  two persons        a second one has to sign this plan, because %s: cordon countersign", why)
+		a.say("  two persons        a second one has to sign this plan, because %s", why)
 	}
-	if p.Kind == casefile.PlanContain {
-		a.showApproval(p, hash, out)
-	}
-	return nil
-}
-
-// showApproval ends a plan with what to type.
-func (a *app) showApproval(p casefile.Plan, hash, out string) {
-	if len(p.Steps) == 0 {
+	if p.Kind == casefile.PlanContain && len(p.Steps) == 0 {
 		a.say("\nNothing can be changed here: there is no step to approve. What to do instead stands above.")
-		return
+		return nil
 	}
-	if !p.Contains() {
+	if p.Kind == casefile.PlanContain && !p.Contains() {
 		a.say("  NOTHING IS CUT     this plan stops nobody: cordon will end with \"nothing contained\"; what to do instead stands above")
 	}
-	name := cmp.Or(out, "PLAN (write one with --out)")
-	second := ""
-	if casefile.NeedsSecond(p) != "" {
-		second = " --second FILE"
-	}
-	a.say("\nplan %s\ncordon apply %s --approve %s%s", hash, name, hash, second)
+	end(p, hash)
+	return nil
 }
 
 // showSubjects says what the plan is about, in whose account.
@@ -199,8 +188,36 @@ func (a *app) list(title string, lines []string) {
 			a.say("  %-18s and %s more, in -o json", title, thousands(len(lines)-i))
 			return
 		}
-		a.say("  %-18s %s", title, l)
+		for n, part := range a.wrapped(l, 21) {
+			if n > 0 {
+				title = ""
+			}
+			a.say("  %-18s %s", title, part)
+		}
 	}
+}
+
+// wrapped breaks a text into lines that fit the terminal behind an indent. Where there is no terminal it stays one line,
+// for whoever searches it.
+func (a *app) wrapped(text string, indent int) []string {
+	width := columns(a.stdout) - indent
+	if width < 40 {
+		return []string{text}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Split(text, " ") {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = word
+			continue
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }
 
 func (a *app) showStep(s casefile.Step) {
@@ -208,9 +225,11 @@ func (a *app) showStep(s casefile.Step) {
 	if s.Target.ID != "" {
 		what += "  " + short(s.Target.ID)
 	}
-	a.say("  %2d  %-50s %s", s.N, what, s.Change)
+	a.say("  %2d  %-46s %s", s.N, what, s.Change)
 	for _, i := range s.Impact {
-		a.say("      %-50s ! %s", "", i)
+		for n, part := range a.wrapped(i, 10) {
+			a.say("        %s %s", []string{"!", " "}[min(n, 1)], part)
+		}
 	}
 }
 

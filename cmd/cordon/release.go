@@ -40,6 +40,9 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
+			if p, err := kase.Progress(ctx); err == nil && p.Release != "" && len(p.Changes) == 0 {
+				return a.outcome(ctx, kase, nil) // it says that the case is released
+			}
 			if len(leave) > 0 {
 				return a.leave(c, e, kase, plan, leave, reason)
 			}
@@ -53,12 +56,13 @@ EXIT STATUS
 				}
 			}
 			if approve == "" {
-				if err := a.showPlan(data, out); err != nil {
+				if err := a.showPlan(data, a.toRelease(kase.Meta.ID, out)); err != nil {
 					return err
 				}
-				if !a.json() {
-					a.say("\nrelease plan %s\ncordon release %s --approve %s", hash, kase.Meta.ID, hash)
-				}
+			}
+			if approve != "" && approve != hash {
+				return fmt.Errorf("%w: the release plan's hash is %s, not %s: the case or the account has changed since, or --approve has a slip in it; look at it again: %s",
+					engine.ErrDecision, hash, approve, a.next("release", a.caseArg(kase.Meta.ID)))
 			}
 			how, err := a.approved(hash, approve, fmt.Sprintf("Put back %d changes in account %s", len(plan.Steps), plan.Account))
 			if err != nil {

@@ -60,7 +60,7 @@ func (r *response) run(ctx context.Context, arg string) error {
 		return err
 	}
 	if !r.json() {
-		if err := r.showPlan(m.data, r.plan.out); err != nil {
+		if err := r.showPlan(m.data, r.toRespond(r.plan.out, r.how.approve)); err != nil {
 			return errors.Join(err, m.close())
 		}
 	}
@@ -140,7 +140,7 @@ func (r *response) goOn(ctx context.Context, first casefile.Plan) error {
 		return fmt.Errorf("%w: the intruder reached more: %s is the plan for it: cordon apply %s --approve %s", engine.ErrDecision, out, out, casefile.HashBytes(next.data))
 	}
 	r.say("\nTHE INTRUDER GOT FURTHER. This is the plan for whom else they can act as; it has not been carried out.\n")
-	if err := r.showPlan(next.data, out); err != nil {
+	if err := r.showPlan(next.data, r.toRespond(out, "")); err != nil {
 		return err
 	}
 	return errors.Join(r.apply(ctx, next.data, applying{wait: true, second: r.how.second}), next.lacks)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -42,8 +43,10 @@ func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) 
 	answer := caseAnswer{
 		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Nothing: p.Nothing, Head: p.Head.String(),
 		Scoped: slices.ContainsFunc(p.Evidence, func(x casefile.Artifact) bool { return x.Name == report.ScopeName }),
-		Steps:  p.All(), Plans: planLines(p), Dropped: dropped(p), Standing: standsBesides(p), Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
+		Steps:  append([]casefile.StepStatus{}, p.All()...), Plans: planLines(p), Dropped: dropped(p), Standing: standsBesides(p), Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
 	}
+	seeds, _, err := a.caseSeeds(c, p, nil)
+	answer.seeded = err == nil && len(seeds) > 0
 	answer.Verified = casefile.Verify(ctx, c.Store, casefile.VerifyOptions{Head: answer.Head}).OK
 	answer.Report, err = a.saveReport(ctx, c, "")
 	return answer, err
@@ -101,6 +104,9 @@ func standing(ctx context.Context, c *casefile.Case) error {
 	if err != nil {
 		return err
 	}
+	if p.Plan == "" {
+		return fmt.Errorf("%w: nothing has been approved yet", engine.ErrDecision)
+	}
 	open, drift := 0, 0
 	for _, s := range p.All() {
 		switch s.State {
@@ -113,13 +119,13 @@ func standing(ctx context.Context, c *casefile.Case) error {
 	}
 	switch {
 	case drift > 0:
-		return fmt.Errorf("%w: %d steps have drifted", engine.ErrDecision, drift)
+		return fmt.Errorf("%w: %s drifted", engine.ErrDecision, counted(drift, "step has", "steps have"))
 	case p.State != casefile.Released && p.Nothing != "":
 		return fmt.Errorf("%w: %s", engine.ErrPartly, p.Nothing)
 	case p.State != casefile.Released && open > 0:
-		return fmt.Errorf("%w: %d steps are not done", engine.ErrPartly, open)
+		return fmt.Errorf("%w: %s not done", engine.ErrPartly, counted(open, "step is", "steps are"))
 	case len(p.Loss) > 0:
-		return fmt.Errorf("%w: %d lines in the loss ledger", engine.ErrPartly, len(p.Loss))
+		return fmt.Errorf("%w: %s in the loss ledger", engine.ErrPartly, counted(len(p.Loss), "line", "lines"))
 	}
 	return nil
 }
@@ -194,6 +200,21 @@ func (a *app) reportCommand() *cobra.Command {
 	return c
 }
 
+var headSyntax = regexp.MustCompile(`^([1-9][0-9]*:)?[0-9a-f]{64}$`)
+
+// anchors refuses what cannot be a head or a key: a slip in it is not a case that is broken.
+func anchors(o casefile.VerifyOptions) error {
+	if o.Head != "" && !headSyntax.MatchString(o.Head) {
+		return fmt.Errorf("%w: --head %q is no head: that is SEQ:HASH or HASH, as status, apply and the report print it, the hash whole", errUsage, o.Head)
+	}
+	for _, k := range o.Keys {
+		if !casefile.SameKey(k, k) {
+			return fmt.Errorf("%w: --key %q is no verifier key: that begins with cordon+, and the report lists those of a case", errUsage, k)
+		}
+	}
+	return nil
+}
+
 func (a *app) verifyCommand() *cobra.Command {
 	var o casefile.VerifyOptions
 	c := &cobra.Command{
@@ -206,6 +227,9 @@ EXIT STATUS
   0 intact · 1 broken, or it could not be read · 2 usage`,
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := anchors(o); err != nil {
+				return err
+			}
 			s, err := a.store(c.Context(), args[0])
 			if err != nil {
 				return err
@@ -218,7 +242,9 @@ EXIT STATUS
 			} else {
 				a.say("%s", v.Summary)
 				for _, p := range v.Problems {
-					a.say("  %s", p)
+					if !strings.HasSuffix(v.Summary, p) {
+						a.say("  %s", p)
+					}
 				}
 			}
 			if !v.OK {

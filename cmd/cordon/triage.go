@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -153,6 +154,16 @@ func (a *app) showIncident(i casefile.Incident) {
 	}
 }
 
+// resourceLike is how the thing is named that somebody may have meant.
+func resourceLike(arg string) string {
+	for _, word := range []string{"access-key", "account", "ec2"} {
+		if _, err := finding.ParseResource(word + ":" + arg); err == nil {
+			return word + ":" + arg
+		}
+	}
+	return "access-key:ID, iam-user:NAME, iam-role:NAME, account:ID or ec2:ID"
+}
+
 func orDash(s string) string {
 	if s == "" {
 		return "-"
@@ -173,6 +184,9 @@ func (a *app) one(arg string) (finding.Doc, error) {
 		return finding.Doc{}, fmt.Errorf("%w: %q names no %s: put its id or name behind the colon", errUsage, arg, word)
 	}
 	docs, faults, err := a.read([]string{arg})
+	if errors.Is(err, os.ErrNotExist) {
+		return finding.Doc{}, fmt.Errorf("%w. Nor is it a RESOURCE: that is an ARN, or %s", err, resourceLike(arg))
+	}
 	if err != nil {
 		return finding.Doc{}, err
 	}

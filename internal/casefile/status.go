@@ -58,6 +58,7 @@ type StepStatus struct {
 	Error   string    `json:"error,omitempty"`
 	Undone  string    `json:"undone,omitempty"` // when release put it back
 	Partly  string    `json:"partly,omitempty"` // what release did not put back whole, and why
+	Left    bool      `json:"left,omitempty"`   // skipped in this sense: a person decided to leave the change as it is
 
 	doneAt time.Time
 }
@@ -226,7 +227,7 @@ func stepStatus(s Step, l *StepLog, run int) StepStatus {
 	case l.Drifted != nil:
 		st.State, st.Error = Drift, l.Drifted.Reason
 	case l.Skipped != nil:
-		st.State, st.Error = Skipped, l.Skipped.Reason
+		st.State, st.Error, st.Left = Skipped, l.Skipped.Reason, l.Left
 	case l.Failed != nil:
 		st.State, st.Error = Failed, l.Failed.Error
 	case l.Done != nil:

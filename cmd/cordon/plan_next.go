@@ -1,0 +1,79 @@
+package main
+
+import (
+	"cordon/internal/casefile"
+)
+
+// ending is what a plan that is shown ends with: what to type now.
+type ending func(p casefile.Plan, hash string)
+
+// nothingToType ends a plan that is carried out, or asked about, by the command that shows it.
+func (a *app) nothingToType(_ casefile.Plan, hash string) { a.say("\nplan %s", hash) }
+
+// toApply ends a plan that was written to a file, or to none.
+func (a *app) toApply(out string) ending {
+	return func(p casefile.Plan, hash string) {
+		a.say("\nplan %s", hash)
+		if out == "" {
+			a.say("It is written nowhere. To carry it out, write it, and apply what that prints:\n%s", a.again([]string{"--out", "plan.json"}))
+			return
+		}
+		a.sayApply(p, hash, out)
+	}
+}
+
+// sayApply is how a plan's file is carried out. Commands stand at the beginning of their lines, to be copied.
+func (a *app) sayApply(p casefile.Plan, hash, file string) {
+	approval := []string{quoted(file), "--approve", hash}
+	if casefile.NeedsSecond(p) != "" {
+		a.sayCountersign(file)
+		approval = append(approval, "--second", "second.note")
+	}
+	a.say("%s", a.next("apply", approval...))
+}
+
+// sayCountersign is what the second person types: without the hash, so that they are shown what they sign.
+func (a *app) sayCountersign(file string) {
+	a.say("The second person, who is given the plan's file, on a machine and with a key of their own:\ncordon countersign %s --out second.note\nThen you, with what that wrote:", quoted(file))
+}
+
+// toRespond ends a plan of respond, which asks for itself where there is a terminal and nobody has approved yet.
+func (a *app) toRespond(out, approved string) ending {
+	return func(p casefile.Plan, hash string) {
+		a.say("\nplan %s", hash)
+		switch {
+		case approved == hash, a.atTerminal() && casefile.NeedsSecond(p) == "":
+		case out != "":
+			a.sayApply(p, hash, out)
+		case casefile.NeedsSecond(p) != "":
+			a.say("The second person needs the plan's file. Write it, and go on with what that prints:\n%s", a.again([]string{"--out", "plan.json"}))
+		default:
+			a.say("%s", a.again([]string{"--approve", hash}))
+		}
+	}
+}
+
+// toCountersign ends the plan that a second person is shown.
+func (a *app) toCountersign(_ casefile.Plan, hash string) {
+	a.say("\nplan %s", hash)
+	if !a.atTerminal() {
+		a.say("%s", a.again([]string{"--approve", hash}))
+	}
+}
+
+// toRelease ends a release plan.
+func (a *app) toRelease(caseID, out string) ending {
+	return func(p casefile.Plan, hash string) {
+		a.say("\nrelease plan %s", hash)
+		approval := []string{a.caseArg(caseID), "--approve", hash}
+		if casefile.NeedsSecond(p) != "" {
+			if out == "" {
+				a.say("The second person needs the plan's file. Write it, and go on with what that prints:\n%s", a.next("release", a.caseArg(caseID), "--out", "back.json"))
+				return
+			}
+			a.sayCountersign(out)
+			approval = append(approval, "--second", "second.note")
+		}
+		a.say("%s", a.next("release", approval...))
+	}
+}
