@@ -43,6 +43,7 @@ func (r Report) summary() section {
 		s.add("Subject", r.subjectWords()...)
 		s.add("Account and region", exact(r.Account), exact(r.Region))
 		s.add("Approved by", r.approvedWords()...)
+		s.add("Release approved by", r.releasedWords()...)
 	}
 	for _, f := range r.Findings {
 		s.add("Finding", exact(f.Incident.Finding.Type), plain("severity "+severity(f)))
@@ -110,9 +111,9 @@ func (r Report) containedWords() string {
 	if r.ContainedAfterMS == nil {
 		return "not proved"
 	}
-	after := duration(*r.ContainedAfterMS) + " after approval, to the read-back of the last containment step"
+	after := "proved " + duration(*r.ContainedAfterMS) + " after approval, by the read-back of the last containment step"
 	if slices.ContainsFunc(r.inForce(), func(s Step) bool { return s.Phase == casefile.Contain && s.released() }) {
-		return "not any more: it was " + after
+		return "not any more: it was " + after + "; a release has put back, or begun to put back, steps since"
 	}
 	return after
 }
@@ -246,7 +247,7 @@ func (r Report) who() section {
 	}
 	s.table(a, "Nothing has been approved.")
 	if two := r.seconds(); len(two.Rows) > 0 {
-		s.say("What concerns an account as a whole takes two signatures over the plan, by different keys. The second person signed on a machine of their own choosing: nothing but the note that they made is known of it here.")
+		s.say("What concerns an account as a whole takes two signatures over the plan, by different keys. Of the second signature nothing is known here but the note that it is in: its time and the name in it are what its writer had them say.")
 		s.table(two, "")
 	}
 	return s

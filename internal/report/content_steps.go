@@ -63,7 +63,7 @@ func phaseTable(p casefile.Phase, steps []Step) table {
 	}
 	for _, s := range steps {
 		t.Rows = append(t.Rows, []text{
-			num(s.N), plain(actionWords(s)), plain(planned(s.Change, s.Params)), plain(stateOf(s, at(s.Undone))), plain(between(s.Started, s.Ended)),
+			num(s.N), plain(actionWords(s)), plain(planned(s.Change, s.Params)), plain(stateOf(s, at(s.Undone))), plain(between(s.Started, s.doneBy())),
 			exact(change(s)), plain(s.Error),
 		})
 	}
@@ -83,8 +83,8 @@ func alikeTable(p casefile.Phase, steps []Step) table {
 	for _, g := range groups {
 		first := g[0]
 		started, _ := ends(g, func(s Step) string { return s.Started })
-		_, ended := ends(g, func(s Step) string { return s.Ended })
-		if slices.ContainsFunc(g, func(s Step) bool { return s.Ended == "" }) {
+		_, ended := ends(g, Step.doneBy)
+		if slices.ContainsFunc(g, func(s Step) bool { return s.doneBy() == "" }) {
 			ended = ""
 		}
 		undone := span(g, func(s Step) string { return s.Undone })
@@ -245,6 +245,14 @@ func between(started, ended string) string {
 		return utc(started) + ", not ended"
 	}
 	return utc(started) + " to " + utc(ended)
+}
+
+// doneBy is when the step itself ended: what a release did with it later has a time of its own.
+func (s Step) doneBy() string {
+	if s.State == casefile.Undone && s.ProvedAt != "" {
+		return s.ProvedAt
+	}
+	return s.Ended
 }
 
 func change(s Step) string {

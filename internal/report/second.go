@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"cordon/internal/casefile"
@@ -39,7 +40,7 @@ func (r *Report) signed() {
 			text := fmt.Sprintf("That a second person approved the %s plan, which needs one because %s: %s.", a.Kind, or(a.NeedsSecond, "it was given one"), a.SecondProblem)
 			r.NotProved = append(r.NotProved, Claim{Plan: a.Plan, Seq: a.Seq, Text: text})
 		case a.SecondSigner != nil:
-			text := fmt.Sprintf("The %s plan was signed with two different keys before anything was done: by whoever holds the key of entry %d, named %q there, and by whoever holds the second key, named %q in its signature.",
+			text := fmt.Sprintf("The %s plan was signed with two different keys before anything of it was done: by whoever holds the key of entry %d, named %q there, and by whoever holds the second key, named %q in its signature.",
 				a.Kind, a.Seq, a.Person, a.SecondSigner.Person)
 			r.Proved = append(r.Proved, Claim{Plan: a.Plan, Seq: a.Seq, Text: text})
 			text = fmt.Sprintf("That the two keys under the %s plan belong to two people. A name in a signature is what its writer typed: ask both, or compare the keys with a list that was kept elsewhere.", a.Kind)
@@ -72,16 +73,44 @@ func (r Report) seconds() table {
 func (r Report) approvedWords() []text {
 	var words []text
 	for _, a := range r.Approvals {
-		if a.Plan != r.Plan || a.Run != r.Run {
+		if !r.goesBy(a.Plan, a.Run) {
 			continue
 		}
-		words = append(words, plain(fmt.Sprintf("%s at %s", or(a.Person, a.ARN), utc(a.Time))))
+		of := ""
+		if a.Plan != r.Plan {
+			of = fmt.Sprintf(" (plan %.12s, in force too)", a.Plan)
+		}
+		words = append(words, plain(fmt.Sprintf("%s at %s%s", or(a.Person, a.ARN), utc(a.Time), of)))
+		words = append(words, a.secondWords()...)
+	}
+	return words
+}
+
+// releasedWords is a line for the latest approval of a release of what the case goes by.
+func (r Report) releasedWords() (words []text) {
+	for _, a := range r.Approvals {
 		switch {
-		case a.SecondProblem != "":
-			words = append(words, plain("WITHOUT a second signature that counts: "+a.SecondProblem))
-		case a.SecondSigner != nil:
-			words = append(words, plain(fmt.Sprintf("second signature with another key, named %q", a.SecondSigner.Person)))
+		case a.Kind == casefile.PlanContain && r.goesBy(a.Plan, a.Run):
+			words = nil
+		case a.Kind == casefile.PlanRelease:
+			words = append([]text{plain(fmt.Sprintf("%s at %s", or(a.Person, a.ARN), utc(a.Time)))}, a.secondWords()...)
 		}
 	}
 	return words
+}
+
+// goesBy tells whether the case goes by this approval of a containment plan.
+func (r Report) goesBy(plan string, run int) bool {
+	in := func(e EarlierPlan) bool { return e.Standing == InForce && e.Plan == plan && e.Run == run }
+	return plan == r.Plan && run == r.Run || slices.ContainsFunc(r.Earlier, in)
+}
+
+func (a Approval) secondWords() []text {
+	switch {
+	case a.SecondProblem != "":
+		return []text{plain("WITHOUT a second signature that counts: " + a.SecondProblem)}
+	case a.SecondSigner != nil:
+		return []text{plain(fmt.Sprintf("second signature with another key, named %q", a.SecondSigner.Person))}
+	}
+	return nil
 }
