@@ -76,6 +76,7 @@ type rehearsal struct {
 	flags drillFlags
 	drill drill.Drill
 	began time.Time
+	scope *scopeAnswer // what the plan was made from; nil where no log was asked
 }
 
 func (a *app) drill(ctx context.Context, s drill.Scenario, d drillFlags) error {
@@ -141,6 +142,9 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if workErr != nil && !errors.Is(workErr, engine.ErrPartly) {
 		return r.outcome(ctx, kase, workErr)
 	}
+	if err := r.keep(ctx, kase); err != nil {
+		return r.outcome(ctx, kase, err)
+	}
 	r.stage("resume: until the slow evidence is there")
 	e.Wait = true
 	if workErr = e.Resume(ctx); workErr != nil && !errors.Is(workErr, engine.ErrPartly) {
@@ -155,6 +159,18 @@ func (r *rehearsal) run(ctx context.Context) error {
 		workErr = errors.Join(workErr, fmt.Errorf("the simulated account objects: %s", strings.Join(v, "; ")))
 	}
 	return r.outcome(ctx, kase, workErr)
+}
+
+// keep makes the answer that the plan was made from part of the case, as respond does.
+func (r *rehearsal) keep(ctx context.Context, kase *casefile.Case) error {
+	if r.scope == nil {
+		return nil
+	}
+	p, err := kase.Progress(ctx)
+	if err == nil {
+		err = r.keepScope(ctx, kase, p, *r.scope)
+	}
+	return errors.Join(err, r.scope.corpus.Close())
 }
 
 // choose asks for what the incident calls for, where the command line asks for nothing of the kind.
@@ -196,6 +212,7 @@ func (r *rehearsal) planned(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.scope = m.scope
 	plan := m.plan
 	plan.Simulated = true
 	if plan.Finding != nil {

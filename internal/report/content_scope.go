@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,8 @@ import (
 // scopeWords is one line of what was reached, for the summary.
 func (r Report) scopeWords() string {
 	switch {
+	case r.Scope == nil && r.plannedFromLog():
+		return "looked at for the plan, and the answer is not in this case"
 	case r.Scope == nil:
 		return "not looked at"
 	case r.Scope.Unreadable != "":
@@ -43,7 +46,7 @@ func (r Report) reached() section {
 	s := section{ID: "reached", Heading: "What they reached"}
 	x := r.Scope
 	if x == nil {
-		s.say("Not looked at: this case has no scope, so nothing is known here of what the intruder reached. That is not to say that it is nothing.")
+		s.say(r.unscoped() + " So nothing is known here of what the intruder reached. That is not to say that it is nothing.")
 		return s
 	}
 	s.add("Asked", plain(utc(x.Time)), plain(x.Person), exact(x.ARN))
@@ -150,7 +153,7 @@ func (x *Scope) tables() []table {
 func (r Report) unlogged() section {
 	s := section{ID: "unlogged", Heading: "What the log cannot tell"}
 	if r.Scope == nil || r.Scope.Unreadable != "" {
-		s.say("Not looked at.")
+		s.say(r.unscoped())
 		return s
 	}
 	c := r.Scope.Coverage
@@ -269,4 +272,17 @@ func grantee(o trail.ScopeExposure) string {
 		return o.Grantee
 	}
 	return o.Grantee + ", " + o.Under
+}
+
+// unscoped says why there is nothing to tell of what the intruder reached.
+func (r Report) unscoped() string {
+	if r.plannedFromLog() {
+		return "A log was looked at when the plan was made, and what it said of that stands among the plan's warnings; its answer is not in this case (cordon scope puts one there)."
+	}
+	return "Not looked at: this case has no scope."
+}
+
+// plannedFromLog tells whether a plan in force was made from a log, by the notes that such a plan has from it.
+func (r Report) plannedFromLog() bool {
+	return slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.HasPrefix(w, "log: ") })
 }
