@@ -153,7 +153,7 @@ func (x *Scope) tables() []table {
 func (r Report) unlogged() section {
 	s := section{ID: "unlogged", Heading: "What the log cannot tell"}
 	if r.Scope == nil || r.Scope.Unreadable != "" {
-		s.say(r.unscoped())
+		s.say(or(r.unread(), r.unscoped()))
 		return s
 	}
 	c := r.Scope.Coverage
@@ -272,6 +272,14 @@ func grantee(o trail.ScopeExposure) string {
 		return o.Grantee
 	}
 	return o.Grantee + ", " + o.Under
+}
+
+// unread says that there is an answer which cannot be read; "" where there is none.
+func (r Report) unread() string {
+	if r.Scope == nil {
+		return ""
+	}
+	return "The answer in this case cannot be read."
 }
 
 // unscoped says why there is nothing to tell of what the intruder reached.

@@ -179,3 +179,15 @@ func TestScopeIsSaidInPlainWords(t *testing.T) {
 		t.Error("a service's name is written as if it were a link")
 	}
 }
+
+// What a plan was made from was looked at, though the case holds no answer: saying that nobody looked would be untrue.
+func TestALogThatOnlyThePlanWasMadeFromIsSaid(t *testing.T) {
+	s := newStory(t, testCase, false)
+	p := testPlan(false)
+	p.Warnings = []string{"log: 3 regions are not opted in to"}
+	s.approve(p, 1)
+	md := string(s.report().Markdown())
+	if strings.Contains(md, "Not looked at") || !strings.Contains(md, "looked at for the plan") || !strings.Contains(md, "its answer is not in this case") {
+		t.Errorf("the report says:\n%s", md)
+	}
+}
