@@ -74,6 +74,10 @@ type Spec[S any] struct {
 	Undo    func(ctx context.Context, c *AWS, t Target, before, now S) error
 	Impact  func(ctx context.Context, c *AWS, t Target, now S) ([]string, error) // who else is hit; may be nil
 	Change  func(t Target, now S) string                                         // "off -> on", for the plan
+	// Apart is for a target of parts that others may change too: what a release wants it to be, given what it was, what
+	// cordon left and what it is now, and what stays different by their doing, "" where nothing does. May be nil: then
+	// any difference from what cordon left is drift, and all of it is left.
+	Apart func(before, after, now S) (want S, theirs string)
 
 	Creates   bool // an ambiguous Apply is looked up by op-id for a bounded time before it is repeated
 	Partial   bool // Apply makes several calls: a crash may leave part of the effect, so the first before-state stands
@@ -150,6 +154,7 @@ type Action struct {
 	Undo    func(ctx context.Context, c *AWS, t Target, before, now json.RawMessage) error
 	Impact  func(ctx context.Context, c *AWS, t Target, now json.RawMessage) ([]string, error)
 	Change  func(t Target, now json.RawMessage) string
+	Apart   func(before, after, now json.RawMessage) (want json.RawMessage, theirs string, err error)
 }
 
 // Gathers tells an action that only collects from one that changes something.
@@ -201,6 +206,9 @@ func define[S any](s Spec[S]) Action {
 			return s.Undo(ctx, c, t, b, n)
 		}
 	}
+	if s.Apart != nil {
+		a.Apart = apart(s.Apart)
+	}
 	if s.Impact != nil {
 		a.Impact = func(ctx context.Context, c *AWS, t Target, now json.RawMessage) ([]string, error) {
 			state, err := decode[S](now)
@@ -220,6 +228,21 @@ func define[S any](s Spec[S]) Action {
 		}
 	}
 	return a
+}
+
+func apart[S any](of func(before, after, now S) (S, string)) func(before, after, now json.RawMessage) (json.RawMessage, string, error) {
+	return func(before, after, now json.RawMessage) (json.RawMessage, string, error) {
+		var states [3]S
+		for i, m := range []json.RawMessage{before, after, now} {
+			var err error
+			if states[i], err = decode[S](m); err != nil {
+				return nil, "", err
+			}
+		}
+		want, theirs := of(states[0], states[1], states[2])
+		data, err := json.Marshal(want)
+		return data, theirs, err
+	}
 }
 
 // gather turns a Gather into an Action.

@@ -72,6 +72,7 @@ func disable(k credentialKind) Action {
 			}
 			return k.setAll(ctx, c, t.ID, back, iamtypes.StatusTypeActive)
 		},
+		Apart: k.apart,
 		Impact: func(ctx context.Context, c *AWS, t Target, now userCredentials) ([]string, error) {
 			return k.impact(ctx, c, t.ID, now.of(iamtypes.StatusTypeActive))
 		},
@@ -90,6 +91,31 @@ func (u userCredentials) of(status iamtypes.StatusType) []string {
 		}
 	}
 	return ids
+}
+
+// apart: an owner who deletes the leaked key and makes a new one, as one should, must not keep the others off. What is
+// gone does not come back, and what came since is not cordon's.
+func (k credentialKind) apart(before, after, now userCredentials) (want userCredentials, theirs string) {
+	want.Status = maps.Clone(now.Status)
+	var lines []string
+	say := func(id, what string) { lines = append(lines, k.one+" "+id+" "+what) }
+	ids := slices.Concat(slices.Collect(maps.Keys(after.Status)), slices.Collect(maps.Keys(now.Status)))
+	for _, id := range sortedSet(ids) {
+		was, left, is := before.Status[id], after.Status[id], now.Status[id]
+		switch {
+		case is == "":
+			say(id, "is gone, and does not come back")
+		case left == "":
+			say(id, "was made since, and stays "+is)
+		case was == "":
+			say(id, "was made during containment, and stays "+is)
+		case is == string(iamtypes.StatusTypeInactive):
+			want.Status[id] = was
+		case is != was:
+			say(id, "was made "+is+" since, and stays so")
+		}
+	}
+	return want, strings.Join(lines, "; ")
 }
 
 func (k credentialKind) change(now userCredentials) string {

@@ -84,7 +84,7 @@ type UndoBody struct {
 	Before   json.RawMessage `json:"before"`
 }
 
-// UndoneBody is written when the resource, read back, is as it was before. Partly says what stays different.
+// UndoneBody is written when the resource, read back, is as it was before, but for what Partly says.
 type UndoneBody struct {
 	Run      int             `json:"run"`
 	Release  string          `json:"release"`

@@ -196,13 +196,13 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	if err := e.arrived(ctx, ch, a); err != nil {
 		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
 	}
-	now, what, reason, err := e.weigh(ctx, ch, a)
-	if err != nil {
+	w := weighed{action: a}
+	if err := e.weigh(ctx, ch, &w); err != nil {
 		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
 	}
 	rec := &action.Recorder{}
-	ended := casefile.UndoneBody{Run: ch.Intent.Run, Release: hash, Observed: now}
-	switch what {
+	ended := casefile.UndoneBody{Run: ch.Intent.Run, Release: hash, Observed: w.now}
+	switch w.what {
 	case already:
 		return casefile.Undone, "", e.undone(ctx, ch, ended)
 	case keeps:
@@ -212,17 +212,17 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 		}
 		return casefile.Done, ended.Kept, e.undone(ctx, ch, ended)
 	case drifted:
-		return casefile.Drift, reason, e.drifted(ctx, ch, now, reason)
+		return casefile.Drift, w.reason, e.drifted(ctx, ch, w.now, w.reason)
 	}
 	t, err := e.changed(ctx, ch)
 	if err != nil {
 		return "", "", err
 	}
-	body := casefile.UndoBody{Run: ch.Intent.Run, Release: hash, Expected: now, Before: ch.Intent.Before}
+	body := casefile.UndoBody{Run: ch.Intent.Run, Release: hash, Expected: w.now, Before: ch.Intent.Before}
 	if _, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryUndo, Plan: ch.Plan, Step: ch.Step, Body: body}, e.onlyRelease(hash)); err != nil {
 		return "", "", err
 	}
-	seen, undoErr := e.undoUntilBack(ctx, a, t, ch.Intent.Before, now, rec)
+	seen, undoErr := e.undoUntilBack(ctx, w, t, ch.Intent.Before, rec)
 	if errors.Is(undoErr, action.ErrGone) {
 		// What it would be put back to is there no more, so that no repeat mends it: a person decides.
 		return casefile.Drift, undoErr.Error(), e.drifted(ctx, ch, seen, undoErr.Error())
@@ -230,8 +230,8 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	if undoErr != nil {
 		return casefile.Failed, undoErr.Error(), e.ifLoggedOut(undoErr)
 	}
-	ended.Sent, ended.Observed, ended.Partly, ended.Calls = true, seen, a.Partly, rec.Calls()
-	return casefile.Undone, a.Partly, e.undone(ctx, ch, ended)
+	ended.Sent, ended.Observed, ended.Partly, ended.Calls = true, seen, cmp.Or(w.theirs, a.Partly), rec.Calls()
+	return casefile.Undone, ended.Partly, e.undone(ctx, ch, ended)
 }
 
 // drifted records that a change is left as it is, until a person decides.

@@ -88,6 +88,8 @@ func (e *Engine) earlier(ctx context.Context, plan *casefile.Plan, p casefile.Pr
 type weighed struct {
 	action action.Action
 	now    json.RawMessage
+	want   json.RawMessage // what putting back makes of it
+	theirs string          // what then stays different, by somebody else's doing
 	what   string
 	reason string
 }
@@ -117,7 +119,7 @@ func (e *Engine) weighFirst(ctx context.Context, ch casefile.Change) (w weighed,
 	if w.action, err = e.actionFor(ch.Intent.Action); err != nil {
 		return w, err
 	}
-	if w.now, w.what, w.reason, err = e.weigh(ctx, ch, w.action); err != nil {
+	if err = e.weigh(ctx, ch, &w); err != nil {
 		return w, fmt.Errorf("look at what step %d changed: %w", ch.Step, err)
 	}
 	return w, nil
@@ -142,41 +144,67 @@ func (w weighed) step(ch casefile.Change, n int) casefile.Step {
 
 // weigh compares a change with the account: is it back already, is it still what cordon left, or has somebody
 // changed it meanwhile.
-func (e *Engine) weigh(ctx context.Context, ch casefile.Change, a action.Action) (now json.RawMessage, what, reason string, err error) {
+func (e *Engine) weigh(ctx context.Context, ch casefile.Change, w *weighed) error {
+	a := w.action
 	if !a.Undoable() {
-		return nil, keeps, "", nil
+		w.what = keeps
+		return nil
 	}
 	t, err := e.changed(ctx, ch)
 	if err != nil {
-		return nil, "", "", err
+		return err
 	}
-	now, err = a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(t.Region), t)
+	now, err := a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(t.Region), t)
 	if errors.Is(err, action.ErrGone) {
-		return nil, drifted, "it does not exist any more", nil
+		w.what, w.reason = drifted, "it does not exist any more"
+		return nil
 	}
 	if err != nil {
-		return nil, "", "", err
+		return err
 	}
-	if action.Same(now, ch.Intent.Before) {
-		return now, already, "", nil
+	w.now, w.want = now, ch.Intent.Before
+	if action.Same(now, w.want) {
+		w.what = already
+		return nil
 	}
 	st, err := a.Status(t, now)
 	if err != nil {
-		return nil, "", "", err
+		return err
 	}
 	if st == action.Waiting {
-		return now, undo, "it is still on its way, and put back once it has arrived", nil
+		w.what, w.reason = undo, "it is still on its way, and put back once it has arrived"
+		return nil
 	}
 	if ch.After != nil {
-		if action.Same(now, ch.After) || ch.Undoing && a.Partial {
-			return now, undo, "", nil
-		}
-		return now, drifted, fmt.Sprintf("cordon left %s, now %s", ch.After, now), nil
+		return w.since(ch)
 	}
 	if st == action.Done || a.Partial {
-		return now, undo, "", nil
+		w.what = undo
+		return nil
 	}
-	return now, drifted, fmt.Sprintf("it was %s before cordon, the outcome was never recorded, and now it is %s", ch.Intent.Before, now), nil
+	w.what, w.reason = drifted, fmt.Sprintf("it was %s before cordon, the outcome was never recorded, and now it is %s", ch.Intent.Before, now)
+	return nil
+}
+
+// since compares with what cordon left. Of a target of parts, those that are still so are put back beside what others
+// did to the rest.
+func (w *weighed) since(ch casefile.Change) error {
+	if w.action.Apart != nil {
+		want, theirs, err := w.action.Apart(ch.Intent.Before, ch.After, w.now)
+		if err != nil {
+			return err
+		}
+		if theirs != "" {
+			w.what, w.want, w.theirs, w.reason = undo, want, theirs, theirs
+			return nil
+		}
+	}
+	if action.Same(w.now, ch.After) || ch.Undoing && w.action.Partial {
+		w.what = undo
+		return nil
+	}
+	w.what, w.reason = drifted, fmt.Sprintf("cordon left %s, now %s", ch.After, w.now)
+	return nil
 }
 
 // changed is the target of a change as its action knew it: with the op-id, options and needs of then.
@@ -276,9 +304,10 @@ func (e *Engine) undone(ctx context.Context, ch casefile.Change, body casefile.U
 	return err
 }
 
-// undoUntilBack repeats Undo until the account reads as before, within the limits of one step. With an error comes what
-// was read last.
-func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Target, before, now json.RawMessage, rec *action.Recorder) (json.RawMessage, error) {
+// undoUntilBack repeats Undo until the account reads as it is wanted, within the limits of one step. With an error comes
+// what was read last.
+func (e *Engine) undoUntilBack(ctx context.Context, w weighed, t action.Target, before json.RawMessage, rec *action.Recorder) (json.RawMessage, error) {
+	a, now := w.action, w.now
 	conn := e.AWS.In(t.Region)
 	watch := e.stopwatch(rec)
 	for i := 0; ; i++ {
@@ -293,7 +322,7 @@ func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Ta
 		sent := e.stopwatch(rec)
 		for j := 0; ; j++ {
 			seen, err := a.Observe(action.Allow(ctx, a.Reads, nil, rec), conn, t)
-			if err == nil && action.Same(seen, before) {
+			if err == nil && action.Same(seen, w.want) {
 				return seen, nil
 			}
 			if err == nil {
@@ -313,7 +342,7 @@ func (e *Engine) undoUntilBack(ctx context.Context, a action.Action, t action.Ta
 		case permanent(undoErr), i+1 >= maxApplies && undoErr != nil:
 			return now, undoErr
 		case i+1 >= maxApplies, watch.spent() >= stepLimit:
-			return nil, fmt.Errorf("it was put back, but reads %s and not %s", now, before)
+			return nil, fmt.Errorf("it was put back, but reads %s and not %s", now, w.want)
 		}
 		if err := e.sleep(ctx, backoff(i+1)); err != nil {
 			return nil, err
