@@ -52,7 +52,7 @@ func (p *planFlags) add(c *cobra.Command) {
 	f.StringArrayVar(&o.CloseTo, "close-to", nil, "the `ARN`, account id or service (ec2.amazonaws.com) of who may not assume it any more; may be repeated")
 	f.StringArrayVar(&o.CutProviders, "cut-provider", nil, "the `ARN` of a SAML or OIDC provider that may sign nobody in any more; may be repeated")
 	f.StringVar(&o.SSOUser, "sso-user", "", "the Identity Center `USER` behind it (default: the finding's session name)")
-	f.StringArrayVar(&o.DirectoryUsers, "directory-user", nil, "a user of AWS Managed Microsoft AD to disable, as `DIRECTORY/NAME`; may be repeated")
+	f.StringArrayVar(&o.DirectoryUsers, "directory-user", nil, "a user of AWS Managed Microsoft AD to disable, as `DIRECTORY/NAME`: the directory is looked for with Identity Center (--management-profile), then in the account; may be repeated")
 
 	f.StringArrayVar(&o.Spare, "spare", nil, "the `ARN` of a user or role that is never cut: the responders' own; may be repeated")
 	f.StringVar(&o.QuarantineOU, "quarantine-ou", "", "move it to this organisational `UNIT` instead of attaching a policy")

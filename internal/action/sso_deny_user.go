@@ -9,13 +9,15 @@ import (
 // ssoDeny stops one user of Identity Center in all accounts of the organisation but the management account, whichever
 // permission set it came by and whenever its sessions were issued: every such session has identitystore:userId
 // (docs.aws.amazon.com/singlesignon/latest/userguide/prereqs-revoking-user-permissions.html). Nobody else notices.
+// Of a role that is assumed from such a session nothing says that its session keeps the key.
 // Params: root.
 var ssoDeny = controlPolicy{
 	make: "sso-deny-policy", attach: "sso-deny-user",
 	target: casefile.IdentityCenterUser,
 	what:   "one user of Identity Center",
-	stops:  "Attach the policy to the organisation's root. Every session of the user in every member account is denied everything; nobody else notices.",
-	change: "all its sessions in all member accounts -> denied",
+	stops: "Attach the policy to the organisation's root. Every session that the user has of a permission set in a member account is denied everything; nobody else notices. " +
+		"Not denied: its sessions in the management account, and sessions of other roles that it assumed from its own.",
+	change: "all its permission sets' sessions in all member accounts -> denied",
 	name:   "cordon-deny-user-",
 
 	content: func(t Target) string {

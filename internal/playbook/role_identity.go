@@ -95,7 +95,7 @@ func (p *rolePlan) containUser(ctx context.Context, s center, name, id string) {
 	params := map[string]string{"instance": s.instance, "name": name}
 	p.tellDelegated(s, name)
 	p.add(Step{Key: "record-user", Action: action.RecordSSOUser, Target: target, Params: params})
-	p.denyUser(ctx, target, params, name, id)
+	p.denyUser(ctx, s, target, params, name)
 	p.add(Step{Key: "user-assignments", Action: action.RemoveAssignments, Target: target, Params: params, AfterAny: []string{"record-user"}})
 	p.add(Step{Key: "user-groups", Action: action.LeaveGroups, Target: target, Params: params, AfterAny: []string{"record-user"}})
 	p.add(Step{Key: "user-disable", Action: action.DisableSSOUser, Target: target, Params: params, AfterAny: []string{"user-assignments", "user-groups"}})
@@ -120,14 +120,18 @@ func (p *rolePlan) tellDelegated(s center, name string) {
 }
 
 // denyUser ends what the user has open, where a policy at the organisation's root can.
-func (p *rolePlan) denyUser(ctx context.Context, target casefile.Target, params map[string]string, name, id string) {
+func (p *rolePlan) denyUser(ctx context.Context, s center, target casefile.Target, params map[string]string, name string) {
+	_, id, _ := strings.Cut(target.ID, "/")
+	// docs.aws.amazon.com/singlesignon/latest/userguide/authconcept-revoke-access.html
+	byHand := "By hand: in Identity Center, put this into the inline policy of every permission set that the user has, which ends its sessions of them: " + action.DenySSOUserPolicy(id)
 	root, why := p.rootForPolicy(ctx)
 	if why != "" {
-		// docs.aws.amazon.com/singlesignon/latest/userguide/authconcept-revoke-access.html
-		p.warn(fmt.Sprintf("WHAT USER %q HAS OPEN IS NOT ENDED: %s. By hand: in Identity Center, put this into the inline policy of every permission set that the user has, which ends its sessions of them: %s",
-			name, why, action.DenySSOUserPolicy(id)))
+		p.warn(fmt.Sprintf("WHAT USER %q HAS OPEN IS NOT ENDED: %s. %s", name, why, byHand))
 		p.survives(fmt.Sprintf("every session that user %q has open, until it ends", name))
 		return
+	}
+	if s.organisation == p.c.Account {
+		p.warn(fmt.Sprintf("WHAT USER %q HAS OPEN OF ROLE %s IS NOT ENDED: it is in the organisation's management account, where no service control policy holds. %s", name, p.name(), byHand))
 	}
 	params["root"] = root
 	p.add(Step{Key: "deny-user-policy", Action: action.DenySSOPolicy, Target: target, Params: params})

@@ -253,6 +253,18 @@ func TestThePlanSaysWhatAUsersDenyDoesNotReach(t *testing.T) {
 	}
 }
 
+// In the management account no service control policy holds: the deny is for the others, and the plan says so.
+func TestARoleOfTheManagementAccountIsNotDenied(t *testing.T) {
+	d := behind(t, erin, func(f *fake, c *action.AWS) {
+		c.Management.Account = c.Account
+		f.answers["DescribeOrganization"] = &organizations.DescribeOrganizationOutput{Organization: &orgtypes.Organization{MasterAccountId: aws.String(c.Account)}}
+		f.answers["ListInstances"] = instancesOf(centerOf(c.Account, "eu-west-1"))
+	})
+	if stepOf(d, action.DenySSOUser) == nil || !says(d.Warnings, "HAS OPEN OF ROLE AWSReservedSSO_Admin_0123456789abcdef IS NOT ENDED") || !says(d.Warnings, `"identitystore:userId":"94d8e418-0000-7000-8000-000000000001"`) {
+		t.Errorf("warnings %q", d.Warnings)
+	}
+}
+
 func TestWhatADelegatedAdministratorCannotDoIsSaid(t *testing.T) {
 	d := behind(t, erin, func(_ *fake, c *action.AWS) { c.Management.Account = "555566667777" })
 	if contained(d) == "" || !says(d.Warnings, "account 555566667777 administers Identity Center by delegation") {
