@@ -18,6 +18,8 @@ type collector struct {
 	slots chan struct{}
 	reads sync.WaitGroup
 
+	policies sync.Map // managed policies that are read already, by ARN
+
 	mu   sync.Mutex
 	errs []error
 }

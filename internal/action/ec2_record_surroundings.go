@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbv2types "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
 // network records what decides where the instance's packets may go.
@@ -121,17 +121,26 @@ func (r *collector) profile(ctx context.Context, name string) (any, error) {
 	}
 	if out.InstanceProfile != nil {
 		for _, role := range out.InstanceProfile.Roles {
-			r.role(ctx, aws.ToString(role.RoleName))
+			r.role(ctx, aws.ToString(role.RoleName), roleLeads{})
 		}
 	}
 	return out, nil
 }
 
-func (r *collector) role(ctx context.Context, role string) {
+// roleLeads is what is done with what a role leads to; nil: nothing.
+type roleLeads struct {
+	role     func(context.Context, *iamtypes.Role)
+	attached func(ctx context.Context, arn string)
+}
+
+func (r *collector) role(ctx context.Context, role string, leads roleLeads) {
 	r.read(ctx, "role "+role, "iam:GetRole", func(ctx context.Context) (any, error) {
 		out, err := r.c.IAM.GetRole(ctx, &iam.GetRoleInput{RoleName: aws.String(role)})
 		if err == nil && out.Role != nil {
 			r.policyText("role "+role+", trust policy", "iam:GetRole", out.Role.AssumeRolePolicyDocument)
+			if leads.role != nil {
+				leads.role(ctx, out.Role)
+			}
 		}
 		return out, err
 	})
@@ -141,6 +150,13 @@ func (r *collector) role(ctx context.Context, role string) {
 		for p.HasMorePages() {
 			if err := all.add(p.NextPage(ctx)); err != nil {
 				return nil, err
+			}
+		}
+		for _, page := range all {
+			for _, a := range page.AttachedPolicies {
+				if leads.attached != nil {
+					leads.attached(ctx, aws.ToString(a.PolicyArn))
+				}
 			}
 		}
 		return all, nil
@@ -179,11 +195,7 @@ func (r *collector) policyText(name, source string, document *string) {
 	if document == nil {
 		return
 	}
-	text, err := url.QueryUnescape(*document)
-	if err != nil {
-		text = *document
-	}
-	r.keep(name, source, []byte(text))
+	r.keep(name, source, []byte(decoded(document)))
 }
 
 func (r *collector) scaling(ctx context.Context) (any, error) {

@@ -68,9 +68,9 @@ func (r *userRecord) groupPolicy(ctx context.Context, group, policy string) {
 	})
 }
 
-// managed keeps a managed policy, with the document that is in force. The user, its groups and its boundary may all
-// have the same.
-func (r *userRecord) managed(ctx context.Context, arn string) {
+// managed keeps a managed policy, with the document that is in force. A user, its groups and its boundary may all have
+// the same.
+func (r *collector) managed(ctx context.Context, arn string) {
 	name := "policy " + arn
 	if _, again := r.policies.LoadOrStore(arn, true); again {
 		return

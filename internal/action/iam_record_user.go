@@ -3,7 +3,6 @@ package action
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -41,10 +40,7 @@ var RecordUser = gather(Gather{
 })
 
 // userRecord collects what belongs to one user.
-type userRecord struct {
-	*collector
-	policies sync.Map // managed policies that are read already, by ARN
-}
+type userRecord struct{ *collector }
 
 // reads is what the user's name alone leads to.
 func (r *userRecord) reads() []instanceRead {

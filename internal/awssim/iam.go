@@ -70,6 +70,7 @@ type Role struct {
 	Tags        map[string]string
 	Used        time.Time // last; zero where it never was
 	UsedIn      string    // the region of it
+	Boundary    string    // ARN of the permissions boundary, or ""
 
 	trusted map[string]string // unique id by the ARN in the trust policy
 }
@@ -337,7 +338,7 @@ func roleOut(r *Request, role *Role) *types.Role {
 	if !role.Used.IsZero() {
 		used.LastUsedDate = aws.Time(role.Used)
 	}
-	return &types.Role{
+	out := &types.Role{
 		Arn: aws.String(role.ARN), RoleId: aws.String(role.ID), RoleName: aws.String(role.Name), Path: aws.String(role.Path),
 		CreateDate:               aws.Time(role.Created),
 		AssumeRolePolicyDocument: aws.String(percentEncode(r.Account.IAM.shownTrust(role))),
@@ -346,6 +347,12 @@ func roleOut(r *Request, role *Role) *types.Role {
 		Tags:                     iamTags(role.Tags),
 		RoleLastUsed:             used,
 	}
+	if role.Boundary != "" {
+		out.PermissionsBoundary = &types.AttachedPermissionsBoundary{
+			PermissionsBoundaryArn: aws.String(role.Boundary), PermissionsBoundaryType: types.PermissionsBoundaryAttachmentTypePolicy,
+		}
+	}
+	return out
 }
 
 func profileOut(r *Request, p *InstanceProfile) *types.InstanceProfile {

@@ -47,7 +47,7 @@ func iamListRoles(r *Request, in *iam.ListRolesInput) (*iam.ListRolesOutput, err
 	out := &iam.ListRolesOutput{Marker: next, IsTruncated: next != nil}
 	for _, n := range names {
 		role := roleOut(r, roles[n])
-		role.Tags, role.RoleLastUsed = nil, nil
+		role.Tags, role.RoleLastUsed, role.PermissionsBoundary = nil, nil, nil
 		out.Roles = append(out.Roles, *role)
 	}
 	return out, nil
