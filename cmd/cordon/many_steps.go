@@ -80,25 +80,11 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 	b.line = stepsLine
 	var mu sync.Mutex
 	done := map[string]bool{} // by number and target: of several plans each has a step 1
-	stop, gone := make(chan struct{}), make(chan struct{})
-	count := func() int {
+	stop := b.beating(func() int {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(done)
-	}
-	go func() {
-		defer close(gone)
-		beat := time.NewTicker(200 * time.Millisecond)
-		defer beat.Stop()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-beat.C:
-				b.at(count(), 0, 0)
-			}
-		}
-	}()
+	})
 	notify = func(ev engine.Event) {
 		switch ev.State {
 		case casefile.Waiting, casefile.Todo:
@@ -112,7 +98,7 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 		done[fmt.Sprint(ev.Step.N, ev.Step.Action, ev.Step.Target)] = true
 		mu.Unlock()
 	}
-	return notify, func() { close(stop); <-gone; b.end() }
+	return notify, stop
 }
 
 // stepsLine is a bar over steps, with their rate and the time that the rest takes at it.

@@ -94,25 +94,27 @@ func picture(part float64) string {
 // during shows on w that something is being done of which nobody can tell how much is left, for as long as it is.
 func during(w io.Writer, doing string, do func() error) error {
 	b := newBar(w, doing, 0, "", 0)
-	done, gone := make(chan struct{}), make(chan struct{})
+	defer b.beating(func() int { return 0 })()
+	return do()
+}
+
+// beating draws the bar from time to time, until end is called.
+func (b *bar) beating(done func() int) (end func()) {
+	stop, gone := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(gone)
 		beat := time.NewTicker(200 * time.Millisecond)
 		defer beat.Stop()
 		for {
 			select {
-			case <-done:
+			case <-stop:
 				return
 			case <-beat.C:
-				b.at(0, 0, 0)
+				b.at(done(), 0, 0)
 			}
 		}
 	}()
-	err := do()
-	close(done)
-	<-gone
-	b.end()
-	return err
+	return func() { close(stop); <-gone; b.end() }
 }
 
 // end clears the line.

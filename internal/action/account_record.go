@@ -105,12 +105,9 @@ func (r *collector) report(ctx context.Context, ready bool, err error) {
 
 func authorizationDetails(c *AWS) func(context.Context) (any, error) {
 	return func(ctx context.Context) (any, error) {
-		var all pages[iam.GetAccountAuthorizationDetailsOutput]
-		p := iam.NewGetAccountAuthorizationDetailsPaginator(c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, iam.NewGetAccountAuthorizationDetailsPaginator(c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)}))
+		if err != nil {
+			return nil, err
 		}
 		return all, nil
 	}

@@ -81,11 +81,20 @@ func (r *collector) wait() error {
 // pages is every page of a paginated answer, as it came.
 type pages[T any] []*T
 
-func (p *pages[T]) add(page *T, err error) error {
-	if err == nil {
-		*p = append(*p, page)
+// every reads all pages that there are.
+func every[T, O any](ctx context.Context, p interface {
+	HasMorePages() bool
+	NextPage(context.Context, ...func(*O)) (*T, error)
+}) (pages[T], error) {
+	var all pages[T]
+	for p.HasMorePages() {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page)
 	}
-	return err
+	return all, nil
 }
 
 // answerJSON is an API answer as JSON, without the SDK's own metadata.

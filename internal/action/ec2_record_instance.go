@@ -143,14 +143,11 @@ func (r *collector) attribute(name ec2types.InstanceAttributeName) func(context.
 }
 
 func (r *collector) interfaces(ctx context.Context) (any, error) {
-	var all pages[ec2.DescribeNetworkInterfacesOutput]
-	p := ec2.NewDescribeNetworkInterfacesPaginator(r.c.EC2, &ec2.DescribeNetworkInterfacesInput{
+	all, err := every(ctx, ec2.NewDescribeNetworkInterfacesPaginator(r.c.EC2, &ec2.DescribeNetworkInterfacesInput{
 		Filters: []ec2types.Filter{ec2Filter("attachment.instance-id", r.t.ID)},
-	})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	}))
+	if err != nil {
+		return nil, err
 	}
 	var groups, subnets, vpcs []string
 	for _, page := range all {
@@ -203,25 +200,19 @@ func (r *collector) volumes(ctx context.Context) (any, error) {
 }
 
 func (r *collector) volumePages(ctx context.Context, filter ec2types.Filter) (pages[ec2.DescribeVolumesOutput], error) {
-	var all pages[ec2.DescribeVolumesOutput]
-	p := ec2.NewDescribeVolumesPaginator(r.c.EC2, &ec2.DescribeVolumesInput{Filters: []ec2types.Filter{filter}})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, ec2.NewDescribeVolumesPaginator(r.c.EC2, &ec2.DescribeVolumesInput{Filters: []ec2types.Filter{filter}}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
 
 func (r *collector) snapshots(ctx context.Context, volumes []string) (any, error) {
-	var all pages[ec2.DescribeSnapshotsOutput]
-	p := ec2.NewDescribeSnapshotsPaginator(r.c.EC2, &ec2.DescribeSnapshotsInput{
+	all, err := every(ctx, ec2.NewDescribeSnapshotsPaginator(r.c.EC2, &ec2.DescribeSnapshotsInput{
 		OwnerIds: []string{r.c.Account}, Filters: []ec2types.Filter{ec2Filter("volume-id", volumes...)},
-	})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, s := range page.Snapshots {
@@ -237,14 +228,11 @@ func (r *collector) snapshots(ctx context.Context, volumes []string) (any, error
 }
 
 func (r *collector) images(ctx context.Context) (any, error) {
-	var all pages[ec2.DescribeImagesOutput]
-	p := ec2.NewDescribeImagesPaginator(r.c.EC2, &ec2.DescribeImagesInput{
+	all, err := every(ctx, ec2.NewDescribeImagesPaginator(r.c.EC2, &ec2.DescribeImagesInput{
 		Owners: []string{"self"}, Filters: []ec2types.Filter{ec2Filter("source-instance-id", r.t.ID)},
-	})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, i := range page.Images {
@@ -297,28 +285,22 @@ func (r *collector) keepBase64(name, source, text string) {
 }
 
 func (r *collector) agent(ctx context.Context) (any, error) {
-	var all pages[ssm.DescribeInstanceInformationOutput]
-	p := ssm.NewDescribeInstanceInformationPaginator(r.c.SSM, &ssm.DescribeInstanceInformationInput{
+	all, err := every(ctx, ssm.NewDescribeInstanceInformationPaginator(r.c.SSM, &ssm.DescribeInstanceInformationInput{
 		Filters: []ssmtypes.InstanceInformationStringFilter{{Key: aws.String("InstanceIds"), Values: []string{r.t.ID}}},
-	})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
 
 func (r *collector) liveSessions(ctx context.Context) (any, error) {
-	var all pages[ssm.DescribeSessionsOutput]
-	p := ssm.NewDescribeSessionsPaginator(r.c.SSM, &ssm.DescribeSessionsInput{
+	all, err := every(ctx, ssm.NewDescribeSessionsPaginator(r.c.SSM, &ssm.DescribeSessionsInput{
 		State:   ssmtypes.SessionStateActive,
 		Filters: []ssmtypes.SessionFilter{{Key: ssmtypes.SessionFilterKeyTargetId, Value: aws.String(r.t.ID)}},
-	})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }

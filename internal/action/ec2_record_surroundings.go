@@ -21,22 +21,16 @@ import (
 func (r *collector) network(ctx context.Context, groups, subnets, vpcs []string) {
 	if len(groups) > 0 {
 		r.read(ctx, "security groups", "ec2:DescribeSecurityGroups", func(ctx context.Context) (any, error) {
-			var all pages[ec2.DescribeSecurityGroupsOutput]
-			p := ec2.NewDescribeSecurityGroupsPaginator(r.c.EC2, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{ec2Filter("group-id", groups...)}})
-			for p.HasMorePages() {
-				if err := all.add(p.NextPage(ctx)); err != nil {
-					return nil, err
-				}
+			all, err := every(ctx, ec2.NewDescribeSecurityGroupsPaginator(r.c.EC2, &ec2.DescribeSecurityGroupsInput{Filters: []ec2types.Filter{ec2Filter("group-id", groups...)}}))
+			if err != nil {
+				return nil, err
 			}
 			return all, nil
 		})
 		r.read(ctx, "security group rules", "ec2:DescribeSecurityGroupRules", func(ctx context.Context) (any, error) {
-			var all pages[ec2.DescribeSecurityGroupRulesOutput]
-			p := ec2.NewDescribeSecurityGroupRulesPaginator(r.c.EC2, &ec2.DescribeSecurityGroupRulesInput{Filters: []ec2types.Filter{ec2Filter("group-id", groups...)}})
-			for p.HasMorePages() {
-				if err := all.add(p.NextPage(ctx)); err != nil {
-					return nil, err
-				}
+			all, err := every(ctx, ec2.NewDescribeSecurityGroupRulesPaginator(r.c.EC2, &ec2.DescribeSecurityGroupRulesInput{Filters: []ec2types.Filter{ec2Filter("group-id", groups...)}}))
+			if err != nil {
+				return nil, err
 			}
 			return all, nil
 		})
@@ -45,33 +39,24 @@ func (r *collector) network(ctx context.Context, groups, subnets, vpcs []string)
 		return
 	}
 	r.read(ctx, "subnets", "ec2:DescribeSubnets", func(ctx context.Context) (any, error) {
-		var all pages[ec2.DescribeSubnetsOutput]
-		p := ec2.NewDescribeSubnetsPaginator(r.c.EC2, &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{ec2Filter("subnet-id", subnets...)}})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, ec2.NewDescribeSubnetsPaginator(r.c.EC2, &ec2.DescribeSubnetsInput{Filters: []ec2types.Filter{ec2Filter("subnet-id", subnets...)}}))
+		if err != nil {
+			return nil, err
 		}
 		return all, nil
 	})
 	r.read(ctx, "network acls", "ec2:DescribeNetworkAcls", func(ctx context.Context) (any, error) {
-		var all pages[ec2.DescribeNetworkAclsOutput]
-		p := ec2.NewDescribeNetworkAclsPaginator(r.c.EC2, &ec2.DescribeNetworkAclsInput{Filters: []ec2types.Filter{ec2Filter("association.subnet-id", subnets...)}})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, ec2.NewDescribeNetworkAclsPaginator(r.c.EC2, &ec2.DescribeNetworkAclsInput{Filters: []ec2types.Filter{ec2Filter("association.subnet-id", subnets...)}}))
+		if err != nil {
+			return nil, err
 		}
 		return all, nil
 	})
 	// By VPC: a subnet without a route table of its own uses the VPC's main one, which names no subnet.
 	r.read(ctx, "route tables", "ec2:DescribeRouteTables", func(ctx context.Context) (any, error) {
-		var all pages[ec2.DescribeRouteTablesOutput]
-		p := ec2.NewDescribeRouteTablesPaginator(r.c.EC2, &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{ec2Filter("vpc-id", vpcs...)}})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, ec2.NewDescribeRouteTablesPaginator(r.c.EC2, &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{ec2Filter("vpc-id", vpcs...)}}))
+		if err != nil {
+			return nil, err
 		}
 		return all, nil
 	})
@@ -79,12 +64,9 @@ func (r *collector) network(ctx context.Context, groups, subnets, vpcs []string)
 		return r.c.EC2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{VpcIds: vpcs})
 	})
 	r.read(ctx, "vpc endpoints", "ec2:DescribeVpcEndpoints", func(ctx context.Context) (any, error) {
-		var all pages[ec2.DescribeVpcEndpointsOutput]
-		p := ec2.NewDescribeVpcEndpointsPaginator(r.c.EC2, &ec2.DescribeVpcEndpointsInput{Filters: []ec2types.Filter{ec2Filter("vpc-id", vpcs...)}})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, ec2.NewDescribeVpcEndpointsPaginator(r.c.EC2, &ec2.DescribeVpcEndpointsInput{Filters: []ec2types.Filter{ec2Filter("vpc-id", vpcs...)}}))
+		if err != nil {
+			return nil, err
 		}
 		return all, nil
 	})
@@ -92,14 +74,11 @@ func (r *collector) network(ctx context.Context, groups, subnets, vpcs []string)
 
 // profileAssociation leads to the profile, its role and what that role may do.
 func (r *collector) profileAssociation(ctx context.Context) (any, error) {
-	var all pages[ec2.DescribeIamInstanceProfileAssociationsOutput]
-	p := ec2.NewDescribeIamInstanceProfileAssociationsPaginator(r.c.EC2, &ec2.DescribeIamInstanceProfileAssociationsInput{
+	all, err := every(ctx, ec2.NewDescribeIamInstanceProfileAssociationsPaginator(r.c.EC2, &ec2.DescribeIamInstanceProfileAssociationsInput{
 		Filters: []ec2types.Filter{ec2Filter("instance-id", r.t.ID)},
-	})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, a := range page.IamInstanceProfileAssociations {
@@ -145,12 +124,9 @@ func (r *collector) role(ctx context.Context, role string, leads roleLeads) {
 		return out, err
 	})
 	r.read(ctx, "policies attached to role "+role, "iam:ListAttachedRolePolicies", func(ctx context.Context) (any, error) {
-		var all pages[iam.ListAttachedRolePoliciesOutput]
-		p := iam.NewListAttachedRolePoliciesPaginator(r.c.IAM, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(role)})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, iam.NewListAttachedRolePoliciesPaginator(r.c.IAM, &iam.ListAttachedRolePoliciesInput{RoleName: aws.String(role)}))
+		if err != nil {
+			return nil, err
 		}
 		for _, page := range all {
 			for _, a := range page.AttachedPolicies {
@@ -162,12 +138,9 @@ func (r *collector) role(ctx context.Context, role string, leads roleLeads) {
 		return all, nil
 	})
 	r.read(ctx, "inline policies of role "+role, "iam:ListRolePolicies", func(ctx context.Context) (any, error) {
-		var all pages[iam.ListRolePoliciesOutput]
-		p := iam.NewListRolePoliciesPaginator(r.c.IAM, &iam.ListRolePoliciesInput{RoleName: aws.String(role)})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, iam.NewListRolePoliciesPaginator(r.c.IAM, &iam.ListRolePoliciesInput{RoleName: aws.String(role)}))
+		if err != nil {
+			return nil, err
 		}
 		for _, page := range all {
 			for _, policy := range page.PolicyNames {
@@ -222,9 +195,11 @@ func (r *collector) activities(ctx context.Context, group string) (any, error) {
 	var all pages[autoscaling.DescribeScalingActivitiesOutput]
 	p := autoscaling.NewDescribeScalingActivitiesPaginator(r.c.AutoScaling, &autoscaling.DescribeScalingActivitiesInput{AutoScalingGroupName: aws.String(group)})
 	for p.HasMorePages() && len(all) < recentPages {
-		if err := all.add(p.NextPage(ctx)); err != nil {
+		page, err := p.NextPage(ctx)
+		if err != nil {
 			return nil, err
 		}
+		all = append(all, page)
 	}
 	return all, nil
 }
@@ -232,12 +207,9 @@ func (r *collector) activities(ctx context.Context, group string) (any, error) {
 // targetGroups records the groups where the instance is registered, by its id or by one of its addresses. The
 // option "target_groups" names those that the plan found; without it every group is looked at.
 func (r *collector) targetGroups(ctx context.Context) (any, error) {
-	var all pages[elasticloadbalancingv2.DescribeTargetGroupsOutput]
-	p := elasticloadbalancingv2.NewDescribeTargetGroupsPaginator(r.c.ELBv2, &elasticloadbalancingv2.DescribeTargetGroupsInput{TargetGroupArns: r.t.List("target_groups")})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, elasticloadbalancingv2.NewDescribeTargetGroupsPaginator(r.c.ELBv2, &elasticloadbalancingv2.DescribeTargetGroupsInput{TargetGroupArns: r.t.List("target_groups")}))
+	if err != nil {
+		return nil, err
 	}
 	planned := len(r.t.List("target_groups")) > 0
 	for _, page := range all {

@@ -9,12 +9,9 @@ import (
 
 // groups are followed to what they allow: most of what a user may do comes from them.
 func (r *userRecord) groups(ctx context.Context) (any, error) {
-	var all pages[iam.ListGroupsForUserOutput]
-	p := iam.NewListGroupsForUserPaginator(r.c.IAM, &iam.ListGroupsForUserInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListGroupsForUserPaginator(r.c.IAM, &iam.ListGroupsForUserInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, g := range page.Groups {
@@ -26,12 +23,9 @@ func (r *userRecord) groups(ctx context.Context) (any, error) {
 
 func (r *userRecord) group(ctx context.Context, group string) {
 	r.read(ctx, "inline policies of group "+group, "iam:ListGroupPolicies", func(ctx context.Context) (any, error) {
-		var all pages[iam.ListGroupPoliciesOutput]
-		p := iam.NewListGroupPoliciesPaginator(r.c.IAM, &iam.ListGroupPoliciesInput{GroupName: aws.String(group)})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, iam.NewListGroupPoliciesPaginator(r.c.IAM, &iam.ListGroupPoliciesInput{GroupName: aws.String(group)}))
+		if err != nil {
+			return nil, err
 		}
 		for _, page := range all {
 			for _, policy := range page.PolicyNames {
@@ -41,12 +35,9 @@ func (r *userRecord) group(ctx context.Context, group string) {
 		return all, nil
 	})
 	r.read(ctx, "policies attached to group "+group, "iam:ListAttachedGroupPolicies", func(ctx context.Context) (any, error) {
-		var all pages[iam.ListAttachedGroupPoliciesOutput]
-		p := iam.NewListAttachedGroupPoliciesPaginator(r.c.IAM, &iam.ListAttachedGroupPoliciesInput{GroupName: aws.String(group)})
-		for p.HasMorePages() {
-			if err := all.add(p.NextPage(ctx)); err != nil {
-				return nil, err
-			}
+		all, err := every(ctx, iam.NewListAttachedGroupPoliciesPaginator(r.c.IAM, &iam.ListAttachedGroupPoliciesInput{GroupName: aws.String(group)}))
+		if err != nil {
+			return nil, err
 		}
 		for _, page := range all {
 			for _, a := range page.AttachedPolicies {

@@ -77,12 +77,9 @@ func (r *collector) oidcProvider(ctx context.Context, arn string) {
 }
 
 func (r *collector) profilesOfRole(ctx context.Context) (any, error) {
-	var all pages[iam.ListInstanceProfilesForRoleOutput]
-	p := iam.NewListInstanceProfilesForRolePaginator(r.c.IAM, &iam.ListInstanceProfilesForRoleInput{RoleName: aws.String(r.t.ID)})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListInstanceProfilesForRolePaginator(r.c.IAM, &iam.ListInstanceProfilesForRoleInput{RoleName: aws.String(r.t.ID)}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }

@@ -77,23 +77,17 @@ func (r *userRecord) user(ctx context.Context) (any, error) {
 }
 
 func (r *userRecord) tags(ctx context.Context) (any, error) {
-	var all pages[iam.ListUserTagsOutput]
-	p := iam.NewListUserTagsPaginator(r.c.IAM, &iam.ListUserTagsInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListUserTagsPaginator(r.c.IAM, &iam.ListUserTagsInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
 
 func (r *userRecord) accessKeys(ctx context.Context) (any, error) {
-	var all pages[iam.ListAccessKeysOutput]
-	p := iam.NewListAccessKeysPaginator(r.c.IAM, &iam.ListAccessKeysInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListAccessKeysPaginator(r.c.IAM, &iam.ListAccessKeysInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, k := range page.AccessKeyMetadata {
@@ -107,12 +101,9 @@ func (r *userRecord) accessKeys(ctx context.Context) (any, error) {
 }
 
 func (r *userRecord) inlinePolicies(ctx context.Context) (any, error) {
-	var all pages[iam.ListUserPoliciesOutput]
-	p := iam.NewListUserPoliciesPaginator(r.c.IAM, &iam.ListUserPoliciesInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListUserPoliciesPaginator(r.c.IAM, &iam.ListUserPoliciesInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, policy := range page.PolicyNames {
@@ -130,12 +121,9 @@ func (r *userRecord) inlinePolicies(ctx context.Context) (any, error) {
 }
 
 func (r *userRecord) attachedPolicies(ctx context.Context) (any, error) {
-	var all pages[iam.ListAttachedUserPoliciesOutput]
-	p := iam.NewListAttachedUserPoliciesPaginator(r.c.IAM, &iam.ListAttachedUserPoliciesInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListAttachedUserPoliciesPaginator(r.c.IAM, &iam.ListAttachedUserPoliciesInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, a := range page.AttachedPolicies {
@@ -155,12 +143,9 @@ func (r *userRecord) loginProfile(ctx context.Context) (any, error) {
 }
 
 func (r *userRecord) mfaDevices(ctx context.Context) (any, error) {
-	var all pages[iam.ListMFADevicesOutput]
-	p := iam.NewListMFADevicesPaginator(r.c.IAM, &iam.ListMFADevicesInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListMFADevicesPaginator(r.c.IAM, &iam.ListMFADevicesInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
@@ -171,23 +156,17 @@ func (r *userRecord) serviceCredentials(ctx context.Context) (any, error) {
 }
 
 func (r *userRecord) certificates(ctx context.Context) (any, error) {
-	var all pages[iam.ListSigningCertificatesOutput]
-	p := iam.NewListSigningCertificatesPaginator(r.c.IAM, &iam.ListSigningCertificatesInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListSigningCertificatesPaginator(r.c.IAM, &iam.ListSigningCertificatesInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }
 
 func (r *userRecord) sshKeys(ctx context.Context) (any, error) {
-	var all pages[iam.ListSSHPublicKeysOutput]
-	p := iam.NewListSSHPublicKeysPaginator(r.c.IAM, &iam.ListSSHPublicKeysInput{UserName: r.name()})
-	for p.HasMorePages() {
-		if err := all.add(p.NextPage(ctx)); err != nil {
-			return nil, err
-		}
+	all, err := every(ctx, iam.NewListSSHPublicKeysPaginator(r.c.IAM, &iam.ListSSHPublicKeysInput{UserName: r.name()}))
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range all {
 		for _, k := range page.SSHPublicKeys {
