@@ -89,7 +89,7 @@ func (a *app) showSubjects(p casefile.Plan) {
 
 // regionOf is the region of what is in one.
 func regionOf(s casefile.Subject) string {
-	if s.Region == "" || !regional(s) {
+	if s.Region == "" || !s.Regional() {
 		return ""
 	}
 	return "   " + s.Region
@@ -170,7 +170,7 @@ func planCommandFor(s casefile.Subject) string {
 		casefile.EC2Instance: "ec2", casefile.S3Bucket: "s3", casefile.RDSInstance: "rds", casefile.RDSCluster: "rds-cluster",
 	}[s.Kind]
 	line := "cordon plan " + cmp.Or(word, string(s.Kind)) + ":" + s.ID
-	if s.Region != "" && regional(s) {
+	if s.Region != "" && s.Regional() {
 		line += " --region " + s.Region
 	}
 	return line

@@ -115,16 +115,12 @@ func (a *app) regionFor(subjects []casefile.Subject) {
 			a.conn.region = s.Region
 		}
 	}
-	if !slices.ContainsFunc(subjects, regional) && len(subjects) > 0 {
+	if !slices.ContainsFunc(subjects, casefile.Subject.Regional) && len(subjects) > 0 {
 		a.conn.anywhere = homeRegion(subjects[0].ARN)
 	}
 }
 
 var regionSyntax = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,})+-[1-9][0-9]?$`)
-
-func regional(s casefile.Subject) bool {
-	return !isIdentity(s) && s.Kind != casefile.AWSAccount
-}
 
 func isIdentity(s casefile.Subject) bool {
 	switch s.Kind {

@@ -101,6 +101,16 @@ type Subject struct {
 	Playbook string `json:"playbook,omitempty"`
 }
 
+// Regional tells whether the subject is in a region: identities and accounts are in all of them, and a region that
+// stands with one is that of whoever looked.
+func (s Subject) Regional() bool {
+	switch s.Kind {
+	case IAMUser, IAMRole, AccessKey, RoleSession, FederatedUser, AWSAccount:
+		return false
+	}
+	return true
+}
+
 // Target is what one step acts on. Parent is the id of the subject the target was reached from.
 type Target struct {
 	Kind    Kind   `json:"kind"`

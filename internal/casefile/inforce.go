@@ -68,8 +68,7 @@ func (p Plan) about() []Subject {
 
 // sameSubject leaves out the region of what is in none: it is that of whoever looked.
 func sameSubject(a, b Subject) bool {
-	switch a.Kind {
-	case IAMUser, IAMRole, AccessKey, AWSAccount:
+	if !a.Regional() {
 		b.Region = a.Region
 	}
 	return a.Kind == b.Kind && a.ID == b.ID && a.Account == b.Account && a.Region == b.Region

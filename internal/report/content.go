@@ -194,6 +194,9 @@ func (r Report) subjects() section {
 	}
 	t := table{Caption: "Subjects", Heads: []string{"Kind", "Id", "Account", "Region", "Answered by"}}
 	for _, x := range r.Subjects {
+		if !x.Regional() {
+			x.Region = "" // that of whoever looked
+		}
 		t.Rows = append(t.Rows, []text{plain(string(x.Kind)), exact(x.ID), exact(x.Account), exact(x.Region), plain(or(x.Playbook, "none"))})
 	}
 	for _, x := range r.Unanswered {
