@@ -35,8 +35,9 @@ func (a *app) drillCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drill [SCENARIO]",
 		Short: "Rehearse on a simulated account; no AWS account needed",
-		Long: `Builds an account in memory, attacks it, and answers: triage, plan, apply, evidence, verify, release, report. Nothing
-leaves this machine.
+		Long: `Builds an account in memory, attacks it, and answers: triage, plan, apply, evidence, verify, release, report; where two
+persons have to sign, with a second key that is thrown away. Each scenario makes the choices that it is about, and takes
+those that you make. Nothing leaves this machine.
 
 EXIT STATUS
   0 contained, released and verified · 1 error · 2 usage

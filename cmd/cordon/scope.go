@@ -85,6 +85,7 @@ type scopeAnswer struct {
 	corpus *trail.Corpus
 	conn   *action.AWS // where AWS was asked
 	calls  []casefile.Operation
+	caseID string // of the case that it was asked for; "": of none
 }
 
 // answerScope asks q of what o names. What must be known beside the answer is added to its notes.
@@ -150,7 +151,13 @@ func (a *app) giveScope(ctx context.Context, s scopeAnswer, o scopeFlags) error 
 // showScope prints the answer for people, and says by its error whether something is lacking.
 func (a *app) showScope(s scopeAnswer) error {
 	a.showIngest(s.corpus.Ingest())
-	return errors.Join(scopeText(a.stdout, s.doc, columns(a.stdout), time.Now()), incomplete(s.corpus.Ingest()))
+	if err := scopeText(a.stdout, s.doc, columns(a.stdout), time.Now()); err != nil {
+		return err
+	}
+	if s.caseID != "" && len(s.doc.Contain) > 0 {
+		a.say("\nA plan goes into a case of its own; with --case %s it goes into this one.", s.caseID)
+	}
+	return incomplete(s.corpus.Ingest())
 }
 
 // window reads --since and --until; either may be missing.

@@ -55,6 +55,7 @@ func (a *app) scopeInto(ctx context.Context, id string, o scopeFlags) (scopeAnsw
 	if err != nil {
 		return scopeAnswer{}, err
 	}
+	answer.caseID = kase.Meta.ID
 	if err := a.keepScope(ctx, kase, p, answer); err != nil {
 		return scopeAnswer{}, errors.Join(err, answer.corpus.Close())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,8 +102,11 @@ func (a *app) showTriage(t triageAnswer) {
 		a.showIncident(i)
 		for _, s := range i.Subjects {
 			book := s.Playbook
-			if book == "" {
+			switch {
+			case book == "":
 				book = "no playbook"
+			case !planned(s):
+				book += " (not in this version: plan touches nothing)"
 			}
 			a.say("  subject    %-14s %s   %s %s   -> %s", s.Kind, s.ID, orDash(s.Account), orDash(s.Region), book)
 			if err := finding.CheckID(s); err != nil {
@@ -115,9 +119,42 @@ func (a *app) showTriage(t triageAnswer) {
 		for _, note := range i.Notes {
 			a.say("  note       %s", note)
 		}
+		a.showPlanning(i, alone(t, n))
 	}
 	for _, e := range t.Errors {
 		a.tell("%v", &e)
+	}
+}
+
+// alone tells whether a finding is all that there is in its file: a plan answers one.
+func alone(t triageAnswer, n int) bool {
+	file := t.Incidents[n].Finding.File
+	for i, x := range t.Incidents {
+		if i != n && x.Finding.File == file {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(t.Errors, func(e finding.Error) bool { return e.File == file })
+}
+
+// showPlanning says what to type next, and what that takes.
+func (a *app) showPlanning(i casefile.Incident, alone bool) {
+	subjects, _ := sound(answered(i))
+	subjects = slices.DeleteFunc(subjects, func(s casefile.Subject) bool { return !planned(s) })
+	file := i.Finding.File
+	switch {
+	case len(subjects) == 0 || file == "" || file == "-":
+		return
+	case !alone:
+		a.say("  next       put this finding into a file of its own: a plan answers one")
+		return
+	}
+	a.say("  next       %s", a.next("plan", quoted(file), "--out", "plan.json"))
+	if slices.ContainsFunc(subjects, identityFirst) {
+		a.say("             with --lookup, which takes a minute or more, also for the sessions and roles that were reached from there")
+	}
+	if slices.ContainsFunc(subjects, func(s casefile.Subject) bool { return s.Kind == casefile.AWSAccount }) {
+		a.say("             it concerns a whole account: a second person has to sign the plan; --management-profile acts from outside")
 	}
 }
 
