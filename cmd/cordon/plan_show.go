@@ -188,9 +188,9 @@ func (a *app) list(title string, lines []string) {
 			a.say("  %-18s and %s more, in -o json", title, thousands(len(lines)-i))
 			return
 		}
-		for n, part := range a.wrapped(l, 21) {
+		for n, part := range a.wrapped(l, 23) {
 			if n > 0 {
-				title = ""
+				title, part = "", "  "+part
 			}
 			a.say("  %-18s %s", title, part)
 		}
@@ -200,10 +200,14 @@ func (a *app) list(title string, lines []string) {
 // wrapped breaks a text into lines that fit the terminal behind an indent. Where there is no terminal it stays one line,
 // for whoever searches it.
 func (a *app) wrapped(text string, indent int) []string {
-	width := columns(a.stdout) - indent
-	if width < 40 {
-		return []string{text}
+	if width := columns(a.stdout) - indent; width >= 40 {
+		return wrap(text, width)
 	}
+	return []string{text}
+}
+
+// wrap breaks a text at its spaces. A word that is longer than a line stays whole.
+func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Split(text, " ") {

@@ -64,6 +64,9 @@ func (r *response) run(ctx context.Context, arg string) error {
 			return errors.Join(err, m.close())
 		}
 	}
+	if why := casefile.NeedsSecond(m.plan); why != "" && r.how.second.file == "" {
+		return errors.Join(fmt.Errorf("%w: a second person has to sign, because %s; nothing was done", engine.ErrDecision, why), m.close())
+	}
 	r.how.wait = true
 	switch {
 	case m.scope != nil:

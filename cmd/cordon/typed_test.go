@@ -77,6 +77,7 @@ func TestRespondShowsHowToGoOn(t *testing.T) {
 	if got := whole.onlyShown(t); got != "respond account:111122223333 --out plan.json" {
 		t.Errorf("it shows %q", got)
 	}
+	whole.says(t, "a second person has to sign", "nothing was done")
 }
 
 // TestTypicalSlips: what goes wrong at three in the morning is told with what to do, and with the right exit status.
@@ -148,4 +149,19 @@ func strangerKey(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return signer.VerifierKey()
+}
+
+// TestWrap: nothing is lost, and no line is longer than the terminal unless one word is.
+func TestWrap(t *testing.T) {
+	for _, text := range []string{"", "one", "a b  c", strings.Repeat("word ", 30) + strings.Repeat("x", 60) + " end", "ünïcode wörds thät are counted as they look"} {
+		lines := wrap(text, 40)
+		if got := strings.Join(lines, " "); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+		for _, l := range lines {
+			if len([]rune(l)) > 40 && strings.Contains(l, " ") {
+				t.Errorf("%q is too long", l)
+			}
+		}
+	}
 }
