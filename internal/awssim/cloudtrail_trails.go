@@ -22,6 +22,7 @@ type Trail struct {
 	Owner        string // account
 	Logging      bool
 	Undelivered  string // the S3 error of the last delivery, or ""
+	Unannounced  string // the SNS error of the last notice, or ""
 	NoManagement bool   // its selectors leave management events out
 }
 
@@ -113,6 +114,9 @@ func getTrailStatus(r *Request, in *cloudtrail.GetTrailStatusInput) (*cloudtrail
 	out := &cloudtrail.GetTrailStatusOutput{IsLogging: aws.Bool(t.Logging)}
 	if t.Undelivered != "" {
 		out.LatestDeliveryError = aws.String(t.Undelivered)
+	}
+	if t.Unannounced != "" {
+		out.LatestNotificationError = aws.String(t.Unannounced)
 	}
 	return out, nil
 }

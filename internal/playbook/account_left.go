@@ -120,15 +120,16 @@ func (p *accountPlan) newcomers() []string {
 	}
 	all = slices.DeleteFunc(all, func(n newcomer) bool { return n.made.IsZero() })
 	slices.SortStableFunc(all, func(a, b newcomer) int { return cmp.Or(b.made.Compare(a.made), strings.Compare(a.what, b.what)) })
+	what := "is new"
 	start, err := time.Parse(time.RFC3339, p.in.Finding.Start)
 	if err == nil {
 		all = slices.DeleteFunc(all, func(n newcomer) bool { return n.made.Before(start.Add(-before)) })
 	} else {
-		all = all[:min(len(all), 5)]
+		all, what = all[:min(len(all), 5)], "is among the newest here"
 	}
 	var lines []string
 	for _, n := range all {
-		lines = append(lines, fmt.Sprintf("%s%s is new: make sure that it is yours", n.what, madeOn(n.made)))
+		lines = append(lines, fmt.Sprintf("%s%s %s: make sure that it is yours", n.what, madeOn(n.made), what))
 	}
 	return lines
 }

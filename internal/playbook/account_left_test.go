@@ -45,14 +45,18 @@ func TestNewcomers(t *testing.T) {
 	for _, c := range []struct {
 		start string
 		want  string
+		is    string
 	}{
-		{at.Format(time.RFC3339), "user late,user week"},
-		{"", "user late,user week,user old"},
-		{"no time", "user late,user week,user old"},
+		{at.Format(time.RFC3339), "user late,user week", ") is new: "},
+		{"", "user late,user week,user old", ") is among the newest here: "},
+		{"no time", "user late,user week,user old", ") is among the newest here: "},
 	} {
 		var got []string
 		for _, line := range plan(c.start, unknown, old, week, late).newcomers() {
 			name, _, _ := strings.Cut(line, " (made")
+			if !strings.Contains(line, c.is) {
+				t.Errorf("since %q: %q", c.start, line)
+			}
 			got = append(got, name)
 		}
 		if strings.Join(got, ",") != c.want {
@@ -125,4 +129,30 @@ func TestUnreadContactsAndProviders(t *testing.T) {
 			}
 		})
 	}
+}
+
+// That nobody inside the account can take the root user's keys away is half of what a responder must know where the
+// organisation can.
+func TestWhoCanTakeTheRootUsersKeysAway(t *testing.T) {
+	alone := func(w *awssim.World) { w.Do(func(a *awssim.Account) { a.Org.CentralRoot = false }) }
+	const inside, outside = "which nobody but the root user can switch off from inside", "the organisation's management account"
+	for _, c := range []struct {
+		change func(*awssim.World)
+		o      Options
+		want   string
+	}{
+		{nil, Options{}, inside + "; " + outside + " can delete them, for good: plan again with --delete-root"},
+		{nil, Options{DeleteRoot: true}, inside + "; this plan deletes them from " + outside},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if d := draftIn(t, "account-root", c.change, c.o); !said(d.Warnings, c.want) {
+				t.Errorf("not said: %s\n%q", c.want, d.Warnings)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if d := draftIn(t, "account-root", alone, Options{}); !said(d.Warnings, inside) || said(d.Warnings, inside+";") {
+			t.Errorf("an organisation that cannot is said to: %q", d.Warnings)
+		}
+	})
 }

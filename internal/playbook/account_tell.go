@@ -37,9 +37,21 @@ func (p *accountPlan) root() {
 	}
 	slices.Sort(has)
 	if len(has) > 0 {
-		p.warn("the root user has " + strings.Join(has, " and ") + ", which nobody but the root user can switch off from inside")
+		p.warn("the root user has " + strings.Join(has, " and ") + ", which nobody but the root user can switch off from inside" + p.rootFromOutside())
 	}
 	if p.summary != nil && p.summary["AccountMFAEnabled"] == 0 {
 		p.warn("the root user has no MFA: whoever reads its mail can take the account")
 	}
+}
+
+// rootFromOutside says where what cannot be done from inside can: centralised root access deletes the root user's
+// credentials, which cannot be undone (docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user-privileged-task.html).
+func (p *accountPlan) rootFromOutside() string {
+	switch {
+	case !p.managesRoot():
+		return ""
+	case p.o.DeleteRoot:
+		return "; this plan deletes them from the organisation's management account"
+	}
+	return "; the organisation's management account can delete them, for good: plan again with --delete-root"
 }

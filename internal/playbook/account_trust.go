@@ -15,7 +15,7 @@ import (
 
 // rootUser plans what can be done about the root user from the organisation, which is the one place that can.
 func (p *accountPlan) rootUser() {
-	if p.outside == nil || !p.centralRoot || p.id == p.organisation {
+	if !p.managesRoot() {
 		if p.o.DeleteRoot {
 			p.warn("the root user's credentials are deleted from the management account of an organisation that manages root users centrally, and this is not the case here: nothing is planned for them")
 		}
@@ -26,6 +26,11 @@ func (p *accountPlan) rootUser() {
 	if p.o.DeleteRoot {
 		p.add(Step{Key: "delete-root", Action: action.DeleteRootCredentials, Target: target, AfterAny: []string{"record-root"}})
 	}
+}
+
+// managesRoot tells whether the organisation can act as the account's root user, and the responder in the organisation.
+func (p *accountPlan) managesRoot() bool {
+	return p.outside != nil && p.centralRoot && p.id != p.organisation
 }
 
 // outsiders lists who outside the account may become a role in it: what an intruder leaves behind to come back by.

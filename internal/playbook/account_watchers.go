@@ -127,6 +127,9 @@ func (s *accountSurvey) lookAtDelivery(t cttypes.Trail, st *cloudtrail.GetTrailS
 			s.say(fmt.Sprintf("trail %s could not deliver %s when it last tried (%s): put that right, or give it another, or what it records is lost", aws.ToString(t.TrailARN), d.what, why))
 		}
 	}
+	if why := aws.ToString(st.LatestNotificationError); why != "" {
+		s.say(fmt.Sprintf("trail %s could not tell its SNS topic of new files when it last tried (%s): whatever waits for these notices hears nothing", aws.ToString(t.TrailARN), why))
+	}
 }
 
 // lookAtSelectors names a trail that leaves out management events, and counts what the others cover.

@@ -17,6 +17,7 @@ import (
 func TestTrailsThatAreOnAndBlind(t *testing.T) {
 	for want, change := range map[string]func(*awssim.Trail){
 		"could not deliver its files to bucket log-archive-example when it last tried (AccessDenied)":            func(t *awssim.Trail) { t.Undelivered = "AccessDenied" },
+		"trail/untouched could not tell its SNS topic of new files when it last tried (AuthorizationError)":      func(t *awssim.Trail) { t.Unannounced = "AuthorizationError" },
 		"trail/untouched records no management events":                                                           func(t *awssim.Trail) { t.NoManagement = true },
 		"trail/untouched does not record, and is the organisation's: it is started from the account that has it": func(t *awssim.Trail) { t.Logging, t.Organization, t.Owner = false, true, "999988887777" },
 	} {
