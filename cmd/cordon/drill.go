@@ -88,26 +88,41 @@ func (a *app) drill(ctx context.Context, s drill.Scenario, d drillFlags) error {
 		}
 		a.cases, a.keyFile = filepath.Join(dir, "cases"), filepath.Join(dir, "key")
 	}
+	r, err := a.rehearse(ctx, s, d)
+	if err != nil {
+		return err
+	}
+	if !a.json() {
+		a.say("DRILL %s: %s\n", s.Name, s.Summary)
+	}
+	return r.run(ctx)
+}
+
+// rehearse builds the scenario's account and reaches it.
+func (a *app) rehearse(ctx context.Context, s drill.Scenario, d drillFlags) (*rehearsal, error) {
 	r := &rehearsal{app: a, flags: d, drill: s.Build(drill.Options{Seed: d.seed, Latency: d.latency, Speed: 20}), began: time.Now()}
-	cfg := aws.Config{Region: r.drill.Region}
-	r.drill.World.Attach(&cfg, r.drill.Caller)
+	return r, a.reach(ctx, r.drill)
+}
+
+// reach connects to a drill's account from inside and, where the incident has one, from its organisation's management
+// account.
+func (a *app) reach(ctx context.Context, d drill.Drill) error {
+	cfg := aws.Config{Region: d.Region}
+	d.World.Attach(&cfg, d.Caller)
 	conn := action.Connect(cfg)
 	if err := conn.Identify(ctx); err != nil {
 		return err
 	}
-	if r.drill.Management != "" {
-		outside := aws.Config{Region: r.drill.Region}
-		r.drill.World.Attach(&outside, r.drill.Management)
+	if d.Management != "" {
+		outside := aws.Config{Region: d.Region}
+		d.World.Attach(&outside, d.Management)
 		conn.Management = action.Connect(outside)
 		if err := conn.Management.Identify(ctx); err != nil {
 			return err
 		}
 	}
-	a.conn.sim, a.conn.region = conn, r.drill.Region
-	if !a.json() {
-		a.say("DRILL %s: %s\n", s.Name, s.Summary)
-	}
-	return r.run(ctx)
+	a.conn.sim, a.conn.region = conn, d.Region
+	return nil
 }
 
 func (r *rehearsal) run(ctx context.Context) error {
