@@ -158,6 +158,18 @@ func (g *gathered) ledger() []Loss {
 	return lost
 }
 
+// plans fills in what was approved.
+func (f *fold) plans(p *Progress) {
+	if n := len(f.contains); n > 0 {
+		last := f.contains[n-1]
+		p.Plan, p.Run, p.ApprovedAt = last.Plan, last.Run, last.Time
+		for _, a := range f.contains[:n-1] {
+			p.Earlier = append(p.Earlier, EarlierPlan{Approval: a})
+		}
+	}
+	p.Release = f.release
+}
+
 // folded is what the journal alone says of where the case stands, with the logs of that moment.
 func (c *Case) folded() (Progress, map[StepKey]*StepLog, error) {
 	c.mu.RLock()
@@ -167,14 +179,7 @@ func (c *Case) folded() (Progress, map[StepKey]*StepLog, error) {
 	if f.err != nil {
 		return p, nil, f.err
 	}
-	if n := len(f.contains); n > 0 {
-		last := f.contains[n-1]
-		p.Plan, p.Run, p.ApprovedAt = last.Plan, last.Run, last.Time
-		for _, a := range f.contains[:n-1] {
-			p.Earlier = append(p.Earlier, EarlierPlan{Approval: a})
-		}
-	}
-	p.Release = f.release
+	f.plans(&p)
 	p.Evidence, p.Loss, p.Changes = slices.Clip(f.gathered.evidence), f.gathered.ledger(), f.logs.standing()
 	return p, maps.Clone(f.logs), nil
 }

@@ -130,3 +130,30 @@ func BenchmarkAppendAndAsk(b *testing.B) {
 		})
 	}
 }
+
+// TestInForceCostsWhatThereArePlans: it is asked before every change of a run over thousands.
+func TestInForceCostsWhatThereArePlans(t *testing.T) {
+	allocations := func(long int) float64 {
+		w := testWriter(t, 1)
+		c := newTestCase(t, NewMem(), w)
+		sha, err := c.PutPlan(t.Context(), testPlan(PlanContain))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustAppend(t, c, w, Draft{Kind: EntryApprove, Plan: sha, Body: ApproveBody{Plan: sha, Kind: PlanContain, Run: 1}})
+		for i := range long {
+			mustAppend(t, c, w, skipDraft(i+1))
+		}
+		if got, err := c.InForce(t.Context()); err != nil || len(got) != 1 || got[0].Plan != sha {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return testing.AllocsPerRun(20, func() {
+			if _, err := c.InForce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if few, many := allocations(5), allocations(500); many > few {
+		t.Errorf("after 500 steps it allocates %v times, after 5 %v times", many, few)
+	}
+}
