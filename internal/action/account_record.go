@@ -47,8 +47,8 @@ func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
 	r.read(ctx, "account summary", "iam:GetAccountSummary", func(ctx context.Context) (any, error) {
 		return c.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
 	})
-	r.read(ctx, "SAML providers", "iam:GetSAMLProvider", samlProviders(c))
-	r.read(ctx, "OpenID Connect providers", "iam:GetOpenIDConnectProvider", oidcProviders(c))
+	r.read(ctx, "SAML providers", "iam:ListSAMLProviders", r.samlProviders)
+	r.read(ctx, "OpenID Connect providers", "iam:ListOpenIDConnectProviders", r.oidcProviders)
 	r.read(ctx, "contact information", "account:GetContactInformation", func(ctx context.Context) (any, error) {
 		return c.Accounts.GetContactInformation(ctx, &account.GetContactInformationInput{})
 	})
@@ -113,41 +113,27 @@ func authorizationDetails(c *AWS) func(context.Context) (any, error) {
 	}
 }
 
-// samlProviders are all of them with their metadata, whose certificate tells whose signature lets people in.
-func samlProviders(c *AWS) func(context.Context) (any, error) {
-	return func(ctx context.Context) (any, error) {
-		list, err := c.IAM.ListSAMLProviders(ctx, &iam.ListSAMLProvidersInput{})
-		if err != nil {
-			return nil, err
-		}
-		all := []any{list}
-		for _, p := range list.SAMLProviderList {
-			one, err := c.IAM.GetSAMLProvider(ctx, &iam.GetSAMLProviderInput{SAMLProviderArn: p.Arn})
-			if err != nil {
-				return nil, fmt.Errorf("read SAML provider %s: %w", aws.ToString(p.Arn), err)
-			}
-			all = append(all, one)
-		}
-		return all, nil
+// samlProviders are all of them, each with its metadata, whose certificate tells whose signature lets people in.
+func (r *collector) samlProviders(ctx context.Context) (any, error) {
+	list, err := r.c.IAM.ListSAMLProviders(ctx, &iam.ListSAMLProvidersInput{})
+	if err != nil {
+		return nil, err
 	}
+	for _, p := range list.SAMLProviderList {
+		r.samlProvider(ctx, aws.ToString(p.Arn))
+	}
+	return list, nil
 }
 
-func oidcProviders(c *AWS) func(context.Context) (any, error) {
-	return func(ctx context.Context) (any, error) {
-		list, err := c.IAM.ListOpenIDConnectProviders(ctx, &iam.ListOpenIDConnectProvidersInput{})
-		if err != nil {
-			return nil, err
-		}
-		all := []any{list}
-		for _, p := range list.OpenIDConnectProviderList {
-			one, err := c.IAM.GetOpenIDConnectProvider(ctx, &iam.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: p.Arn})
-			if err != nil {
-				return nil, fmt.Errorf("read OpenID Connect provider %s: %w", aws.ToString(p.Arn), err)
-			}
-			all = append(all, one)
-		}
-		return all, nil
+func (r *collector) oidcProviders(ctx context.Context) (any, error) {
+	list, err := r.c.IAM.ListOpenIDConnectProviders(ctx, &iam.ListOpenIDConnectProvidersInput{})
+	if err != nil {
+		return nil, err
 	}
+	for _, p := range list.OpenIDConnectProviderList {
+		r.oidcProvider(ctx, aws.ToString(p.Arn))
+	}
+	return list, nil
 }
 
 // alternateContact: that there is none is an answer, and kept as one.
