@@ -51,6 +51,9 @@ func someContact(parts ...*string) string {
 	return strings.Join(have, " ")
 }
 
+// provider signs people or workloads in to the roles that trust it.
+type provider struct{ what, arn, made string }
+
 // lookAtProviders lists the identity providers: one that an intruder made signs in whomever the intruder likes.
 func (s *accountSurvey) lookAtProviders(ctx context.Context, c *action.AWS) {
 	saml, err := c.IAM.ListSAMLProviders(ctx, &iam.ListSAMLProvidersInput{})
@@ -58,7 +61,7 @@ func (s *accountSurvey) lookAtProviders(ctx context.Context, c *action.AWS) {
 		s.doubt("the account's SAML providers", err)
 	} else {
 		for _, p := range saml.SAMLProviderList {
-			s.providers = append(s.providers, "SAML provider "+aws.ToString(p.Arn)+madeOn(aws.ToTime(p.CreateDate)))
+			s.providers = append(s.providers, provider{"SAML provider", aws.ToString(p.Arn), madeOn(aws.ToTime(p.CreateDate))})
 		}
 	}
 	oidc, err := c.IAM.ListOpenIDConnectProviders(ctx, &iam.ListOpenIDConnectProvidersInput{})
@@ -66,10 +69,10 @@ func (s *accountSurvey) lookAtProviders(ctx context.Context, c *action.AWS) {
 		s.doubt("the account's OpenID Connect providers", err)
 	} else {
 		for _, p := range oidc.OpenIDConnectProviderList {
-			s.providers = append(s.providers, "OpenID Connect provider "+aws.ToString(p.Arn))
+			s.providers = append(s.providers, provider{"OpenID Connect provider", aws.ToString(p.Arn), ""})
 		}
 	}
-	slices.Sort(s.providers)
+	slices.SortFunc(s.providers, func(a, b provider) int { return cmp.Or(cmp.Compare(a.what, b.what), cmp.Compare(a.arn, b.arn)) })
 }
 
 func madeOn(t time.Time) string {
@@ -92,11 +95,41 @@ func (p *accountPlan) warnOf(lines []string) {
 // leftBehind names by what an intruder may come back: providers, and users and roles that are new.
 func (p *accountPlan) leftBehind() {
 	var lines []string
-	for _, provider := range p.providers {
-		lines = append(lines, provider+" signs people or workloads in to the roles that trust it: make sure that it is yours (cordon plan iam-role:NAME --cut-provider ARN)")
+	opened := p.openedTo()
+	for _, x := range p.providers {
+		lines = append(lines, x.what+" "+x.arn+x.made+signsInTo(opened[x.arn], x.arn))
 	}
 	p.warnOf(lines)
 	p.warnOf(p.newcomers())
+}
+
+// openedTo are the names of the roles that each outsider may assume, sorted.
+func (p *accountPlan) openedTo() map[string][]string {
+	roles := map[string][]string{}
+	for _, r := range p.roles {
+		who, err := outsidersOf(aws.ToString(r.AssumeRolePolicyDocument), p.id)
+		if err != nil {
+			continue // said by outsiders
+		}
+		for _, w := range who {
+			roles[w] = append(roles[w], aws.ToString(r.RoleName))
+		}
+	}
+	for _, names := range roles {
+		slices.Sort(names)
+	}
+	return roles
+}
+
+// signsInTo says which roles a provider opens, and how it is cut.
+func signsInTo(roles []string, arn string) string {
+	switch len(roles) {
+	case 0:
+		return " is trusted by no role that could be read: make sure that it is yours"
+	case 1:
+		return fmt.Sprintf(" signs people or workloads in to role %s: make sure that it is yours (cordon plan iam-role:%s --cut-provider %s)", roles[0], roles[0], arn)
+	}
+	return fmt.Sprintf(" signs people or workloads in to %d roles, %s among them: make sure that it is yours (cordon plan iam-role:%s --cut-provider %s)", len(roles), roles[0], roles[0], arn)
 }
 
 // before is how much older than the finding something may be and still be the intruder's work: findings come late.

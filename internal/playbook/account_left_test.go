@@ -18,10 +18,17 @@ func TestWhatAnIntruderLeavesIsNamed(t *testing.T) {
 			w.Do(func(a *awssim.Account) {
 				a.Contacts["SECURITY"] = &awssim.Contact{Name: "Mallory", Email: "mallory@example.net"}
 			})
+			for _, name := range []string{"people", "builds", "more-builds"} {
+				which := map[bool]string{true: "saml-provider/support-login", false: "oidc-provider/builds.example.com"}[name == "people"]
+				w.AddRole(awssim.Role{Name: name, Trust: `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:` + which + `"},"Action":"sts:*"}}`})
+			}
+			w.AddOIDCProvider("builds.example.com", "sts.amazonaws.com")
 		}, Options{})
 		for _, want := range []string{
 			"SAML provider arn:aws:iam::111122223333:saml-provider/support-login (made ",
-			"OpenID Connect provider arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com signs",
+			") signs people or workloads in to role people: make sure that it is yours (cordon plan iam-role:people --cut-provider arn:aws:iam::111122223333:saml-provider/support-login)",
+			"builds.example.com signs people or workloads in to 2 roles, builds among them: make sure that it is yours (cordon plan iam-role:builds --cut-provider arn:aws:iam::111122223333:oidc-provider/builds.example.com)",
+			"OpenID Connect provider arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com is trusted by no role that could be read",
 			"security Mallory mallory@example.net",
 			"no billing contact",
 			"user support-svc (made ",

@@ -49,8 +49,8 @@ type accountSurvey struct {
 	people    []person
 	roles     []iamtypes.RoleDetail
 	summary   map[string]int32
-	contacts  []string // to whom AWS's notices go, a line each
-	providers []string // that people or workloads sign in through, a line each
+	contacts  []string   // to whom AWS's notices go, a line each
+	providers []provider // that people or workloads sign in through
 	trails    []stoppedTrail
 	detectors []darkDetector
 	recorded  map[string]bool // regions of which a trail records management events, or will once it is started
