@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"cordon/internal/awssim"
 	"cordon/internal/casefile"
@@ -64,28 +65,30 @@ func (r told) saysNot(t *testing.T, wants ...string) {
 
 // TestStatusTellsOfEveryPlan: what failed in a first plan of a case is told of, and gone on with, after a second one.
 func TestStatusTellsOfEveryPlan(t *testing.T) {
-	w := awssim.New(awssim.Options{})
-	w.AddUser(awssim.User{Name: "alice", Keys: []awssim.UserKey{{ID: "AKIAALICEALICEALICE1", Active: true}}})
-	w.AddUser(awssim.User{Name: "bob", Keys: []awssim.UserKey{{ID: "AKIABOBBOBBOBBOBBOB1", Active: true}}})
-	s := newShell(t, w)
-	s.run(0, "plan iam-user:alice --case one --out alice.json")
-	hooked("UpdateAccessKey", func(any) bool { return true })(w)
-	s.run(3, "apply alice.json --approve "+s.hash("alice.json"))
-	w.SetHook(nil)
-	s.run(0, "plan iam-user:bob --case one --out bob.json")
-	s.run(3, "apply bob.json --approve "+s.hash("bob.json")).says(t, "alice", "bob", "failed", "case one   partial", "cordon resume one")
-	s.run(3, "status one").says(t, "alice", "bob", "failed", "cordon resume one", "plan "+s.hash("alice.json")[:12])
-	s.run(3, "status one -o json").says(t, `"failed"`, s.hash("alice.json"), `"state": "partial"`)
-	s.run(0, "resume one").says(t, "case one   contained", "contained    proved")
-	s.run(0, "status one").saysNot(t, "failed", "cordon resume")
-	s.run(0, "report one")
-	page, err := os.ReadFile(filepath.Join(s.dir, "state/cordon/cases/one/report/report.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"iam-user alice", "iam-user bob", "in force beside the current plan"} {
-		if !strings.Contains(string(page), want) {
-			t.Errorf("the report does not say %q", want)
+	synctest.Test(t, func(t *testing.T) {
+		w := awssim.New(awssim.Options{})
+		w.AddUser(awssim.User{Name: "alice", Keys: []awssim.UserKey{{ID: "AKIAALICEALICEALICE1", Active: true}}})
+		w.AddUser(awssim.User{Name: "bob", Keys: []awssim.UserKey{{ID: "AKIABOBBOBBOBBOBBOB1", Active: true}}})
+		s := newShell(t, w)
+		s.run(0, "plan iam-user:alice --case one --out alice.json")
+		hooked("UpdateAccessKey", func(any) bool { return true })(w)
+		s.run(3, "apply alice.json --approve "+s.hash("alice.json"))
+		w.SetHook(nil)
+		s.run(0, "plan iam-user:bob --case one --out bob.json")
+		s.run(3, "apply bob.json --approve "+s.hash("bob.json")).says(t, "alice", "bob", "failed", "case one   partial", "cordon resume one")
+		s.run(3, "status one").says(t, "alice", "bob", "failed", "cordon resume one", "plan "+s.hash("alice.json")[:12])
+		s.run(3, "status one -o json").says(t, `"failed"`, s.hash("alice.json"), `"state": "partial"`)
+		s.run(0, "resume one").says(t, "case one   contained", "contained    proved")
+		s.run(0, "status one").saysNot(t, "failed", "cordon resume")
+		s.run(0, "report one")
+		page, err := os.ReadFile(filepath.Join(s.dir, "state/cordon/cases/one/report/report.md"))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		for _, want := range []string{"iam-user alice", "iam-user bob", "in force beside the current plan"} {
+			if !strings.Contains(string(page), want) {
+				t.Errorf("the report does not say %q", want)
+			}
+		}
+	})
 }

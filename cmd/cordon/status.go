@@ -78,7 +78,8 @@ func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [CASE]",
 		Short: "Where a case stands; without CASE, which cases there are",
-		Long: `Reads the journal; reaches AWS only for a case on S3.
+		Long: `Reads the journal, and tells of every plan of the case that is in force: approved, and neither released nor planned
+again since. Reaches AWS only for a case on S3.
 
 EXIT STATUS
   0 contained or released, nothing missing · 1 error · 3 something is not done, not contained, or lost · 4 a decision is needed`,

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"cordon/internal/awssim"
 	"cordon/internal/casefile"
@@ -40,23 +41,25 @@ func twoUsers() *awssim.World {
 // TestShownCommandsWork types what each answer shows, to the letter, from the plan of an account to its release: the
 // flags that say where the case is and what was chosen are in them.
 func TestShownCommandsWork(t *testing.T) {
-	s := newShell(t, twoUsers())
-	first := s.run(0, "plan account:111122223333 --cases elsewhere --spare arn:aws:iam::111122223333:role/incident-response")
-	written := s.run(0, first.onlyShown(t))
-	if lines := written.shown(); len(lines) != 2 {
-		t.Fatalf("it shows %q", lines)
-	}
-	s.signed(written.shown()[0], "plan.json")
-	s.run(3, written.shown()[1]).says(t, "case 111122223333-account   contained")
-	s.run(0, "resume 111122223333-account --cases elsewhere").saysNot(t, "cordon resume")
-	unwritten := s.run(4, "release 111122223333-account --cases elsewhere")
-	back := s.run(4, unwritten.onlyShown(t))
-	if err := os.Remove("second.note"); err != nil {
-		t.Fatal(err)
-	}
-	s.signed(back.shown()[0], "back.json")
-	s.run(0, back.shown()[1]).says(t, "case 111122223333-account   released")
-	s.run(0, "release elsewhere/111122223333-account").says(t, "released")
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, twoUsers())
+		first := s.run(0, "plan account:111122223333 --cases elsewhere --spare arn:aws:iam::111122223333:role/incident-response")
+		written := s.run(0, first.onlyShown(t))
+		if lines := written.shown(); len(lines) != 2 {
+			t.Fatalf("it shows %q", lines)
+		}
+		s.signed(written.shown()[0], "plan.json")
+		s.run(3, written.shown()[1]).says(t, "case 111122223333-account   contained")
+		s.run(0, "resume 111122223333-account --cases elsewhere").saysNot(t, "cordon resume")
+		unwritten := s.run(4, "release 111122223333-account --cases elsewhere")
+		back := s.run(4, unwritten.onlyShown(t))
+		if err := os.Remove("second.note"); err != nil {
+			t.Fatal(err)
+		}
+		s.signed(back.shown()[0], "back.json")
+		s.run(0, back.shown()[1]).says(t, "case 111122223333-account   released")
+		s.run(0, "release elsewhere/111122223333-account").says(t, "released")
+	})
 }
 
 // signed types what the second person is shown, who is asked at a terminal in earnest.
@@ -71,13 +74,15 @@ func (s *shell) signed(line, file string) {
 
 // TestRespondShowsHowToGoOn: without a terminal respond shows what to type, where there is a file and where there is none.
 func TestRespondShowsHowToGoOn(t *testing.T) {
-	s := newShell(t, twoUsers())
-	s.run(0, s.run(4, "respond iam-user:alice --sessions-only").onlyShown(t)).says(t, "contained", "alice")
-	whole := s.run(4, "respond account:111122223333")
-	if got := whole.onlyShown(t); got != "respond account:111122223333 --out plan.json" {
-		t.Errorf("it shows %q", got)
-	}
-	whole.says(t, "a second person has to sign", "nothing was done")
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, twoUsers())
+		s.run(0, s.run(4, "respond iam-user:alice --sessions-only").onlyShown(t)).says(t, "contained", "alice")
+		whole := s.run(4, "respond account:111122223333")
+		if got := whole.onlyShown(t); got != "respond account:111122223333 --out plan.json" {
+			t.Errorf("it shows %q", got)
+		}
+		whole.says(t, "a second person has to sign", "nothing was done")
+	})
 }
 
 // TestTypicalSlips: what goes wrong at three in the morning is told with what to do, and with the right exit status.

@@ -138,7 +138,7 @@ const (
 // CaseState is where a case stands.
 type CaseState string
 
-// The states of a case. Contained: every containment step of the current plan is proved, and it has one; what else
+// The states of a case. Contained: every containment step of every plan in force is proved, and each has one; what else
 // is missing stands in the steps and in the loss ledger. Partial: a containment step failed or drifted, or a release
 // left something. Where the plan contains nothing the case stays open.
 const (
