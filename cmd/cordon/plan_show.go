@@ -229,12 +229,24 @@ func (a *app) showStep(s casefile.Step) {
 	if s.Target.ID != "" {
 		what += "  " + short(s.Target.ID)
 	}
+	if name := s.Params["name"]; s.Target.Kind == casefile.IdentityCenterUser && name != "" {
+		what = s.Action + "  " + tidyName(name) // its id says nothing to anybody; the plan's file and the report have both
+	}
 	a.say("  %2d  %-46s %s", s.N, what, s.Change)
 	for _, i := range s.Impact {
 		for n, part := range a.wrapped(i, 10) {
 			a.say("        %s %s", []string{"!", " "}[min(n, 1)], part)
 		}
 	}
+}
+
+// tidyName bounds a name that somebody else has chosen.
+func tidyName(name string) string {
+	const most = 64
+	if r := []rune(name); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return name
 }
 
 // short keeps the telling end of an ARN.
