@@ -29,14 +29,13 @@ async function check(action, where) {
 }
 
 // The resource part of an ARN, up to where an id begins: "ec2 instance/", "iam role/". A granted resource may name the
-// beginning of the id too.
+// beginning of the id too, and is of the type all the same: policy/cordon-deny-* is a policy.
 const everything = '*'
 const kind = (arn) => {
   if (arn === everything) return everything
   const parts = arn.split(':')
   const resource = parts.slice(5).join(':')
-  // A name that is granted by its beginning is of the type that a whole one would be: policy/cordon-deny-* is a policy.
-  return `${parts[2]} ${resource.slice(0, resource.search(/[*$]|$/)).replace(/(?<=[/:])[^/:]+$/, '')}`
+  return `${parts[2]} ${resource.slice(0, resource.search(/[*$]|$/))}`
 }
 
 const isOf = (resource, type) => resource === everything || resource.startsWith(type)

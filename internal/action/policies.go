@@ -2,6 +2,7 @@ package action
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -52,7 +53,7 @@ func DenySessionPolicy(roleID, instanceID string, keepSSM bool) string {
 func DenyRoleSessionPolicy(roleID, session string) string {
 	return policyText(policyStatement{
 		Sid: "CordonDenySession", Effect: "Deny", Action: "*", Resource: "*",
-		Condition: map[string]map[string]string{"StringEquals": {"aws:userid": roleID + ":" + session}},
+		Condition: map[string]map[string]string{"StringEquals": {"aws:userid": roleID + ":" + literal(session)}},
 	})
 }
 
@@ -62,9 +63,14 @@ func DenyRoleSessionPolicy(roleID, session string) string {
 func DenySourceIdentityPolicy(source string) string {
 	return policyText(policyStatement{
 		Sid: "CordonDenySourceIdentity", Effect: "Deny", Action: "*", Resource: "*",
-		Condition: map[string]map[string]string{"StringEquals": {"aws:SourceIdentity": source}},
+		Condition: map[string]map[string]string{"StringEquals": {"aws:SourceIdentity": literal(source)}},
 	})
 }
+
+// literal takes a text by the letter: "${" would begin a policy variable, which may stand for whoever asks. Neither name
+// can hold one, and the actions refuse those that do; a policy that stops everybody must not hang on that alone
+// (docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html, special characters).
+func literal(text string) string { return strings.ReplaceAll(text, "$", "${$}") }
 
 // RevokeSessionsPolicy denies everything to every session of a role that was issued before the cut-off, as the
 // console's "Revoke active sessions" does

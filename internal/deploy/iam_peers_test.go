@@ -78,3 +78,25 @@ func TestActionsExist(t *testing.T) {
 		}
 	}
 }
+
+// TestActionCheckObjects: the check of actions and resources does not nod everything through.
+func TestActionCheckObjects(t *testing.T) {
+	requirePeers(t)
+	statement := func(action, resource string) any {
+		return map[string]any{"Version": "2012-10-17", "Statement": []any{map[string]any{"Sid": "X", "Effect": "Allow", "Action": action, "Resource": resource}}}
+	}
+	const own = "arn:aws:iam::111122223333:"
+	for _, good := range []any{statement("iam:CreatePolicy", own+"policy/cordon-deny-*"), statement("iam:CreatePolicy", own+"policy/cordon/*")} {
+		if out, err := runPeer(t, "check-actions.mjs", good); err != nil {
+			t.Errorf("refused: %v\n%s", err, out)
+		}
+	}
+	for _, bad := range []any{
+		statement("iam:CreatePolicies", own+"policy/*"), statement("iam:CreatePolicy", own+"policies/*"), statement("iam:CreatePolicy", own+"pol*"),
+		statement("iam:CreatePolicy", own+"role/policy/*"), statement("iam:CreatePolicy", "arn:aws:ec2::111122223333:policy/*"), []string{"iam:GetNothing"}, []string{},
+	} {
+		if out, err := runPeer(t, "check-actions.mjs", bad); err == nil {
+			t.Errorf("%v passes\n%s", bad, out)
+		}
+	}
+}

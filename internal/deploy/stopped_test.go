@@ -25,7 +25,9 @@ var answers = []struct {
 	options     playbook.Options
 	users       map[string]string // "*": all of them
 	roles       map[string]string
-	instance    string // a role whose session of the drill's instance is stopped, and no other
+	instance    string            // a role whose session of the drill's instance is stopped, and no other
+	session     map[string]string // the one session of a role that is stopped, by its name
+	source      map[string]string // the source identity whose sessions of a role are stopped
 	quarantined bool
 	person      string // id of a user of Identity Center, whose sessions are stopped whatever role they are of
 }{
@@ -39,6 +41,12 @@ var answers = []struct {
 	{drill: "credentials-keeps-working", users: map[string]string{"billing-export": sessions}},
 	{drill: "credentials-console", users: map[string]string{"m.keller": everything}},
 	{drill: "role-chain", roles: map[string]string{"vendor-deploy": sessions}},
+	{drill: "role-full-quota", roles: map[string]string{"legacy-batch": sessions}},
+	{drill: "role-saml", roles: map[string]string{"admins": sessions}},
+	{drill: "role-gov", roles: map[string]string{"vendor-deploy": sessions}},
+	{drill: "role-one-session", session: map[string]string{"support": "eve"}},
+	{drill: "role-source-identity", source: map[string]string{"support": "eve@partner.example"}},
+	{drill: "role-service-linked"},
 	{drill: "account-standalone", users: map[string]string{"*": everything}},
 	{drill: "role-sso", person: "94d8e418-0000-7000-8000-00000000000a"},
 	{drill: "role-directory", person: "94d8e418-0000-7000-8000-00000000000c"},
@@ -80,7 +88,14 @@ func TestWhoIsStopped(t *testing.T) {
 				l.askUser(b, a.drill, u, how(a.users, name), a.quarantined)
 			}
 			for name, r := range l.roles {
-				l.askRole(b, a.drill, r, how(a.roles, name), name == a.instance, a.quarantined)
+				hit := a.session[name]
+				if name == a.instance {
+					hit = l.instance
+				}
+				l.askRole(b, a.drill, r, how(a.roles, name), hit, a.quarantined)
+				if a.source[name] != "" {
+					l.askSource(b, a.drill, r, a.source[name])
+				}
 				if a.person != "" {
 					l.askPerson(b, a.drill, r, a.person)
 				}
@@ -179,21 +194,34 @@ func (l left) askUser(b *bench, drill string, u identity, stopped string, quaran
 	}
 }
 
-// askRole asks for a session of any name, and for those of two instances. The responder's own role goes on in any case.
-func (l left) askRole(b *bench, drill string, r identity, stopped string, one, quarantined bool) {
+// askRole asks for a session of any name, for those of two instances, and for the one that alone is to be hit, where
+// there is one. The responder's own role goes on in any case.
+func (l left) askRole(b *bench, drill string, r identity, stopped, one string, quarantined bool) {
 	on := policies{identity: r.added, controls: l.controls}
 	own := b.session(r.path, r.id, "responder", l.ended).arn == l.caller
-	for _, name := range []string{"somebody", another, l.instance} {
+	names := slices.Compact(slices.Sorted(slices.Values([]string{"somebody", another, l.instance, one, one + "2"})))
+	for _, name := range names {
 		if name == "" {
 			continue
 		}
-		hit := one && name == l.instance
+		hit := name == one
 		for _, issued := range l.old() {
 			b.all(drill+", old", b.session(r.path, r.id, name, issued), on, own || !quarantined && !hit && stopped == nothing)
 		}
 		for _, issued := range l.fresh() {
 			b.all(drill+", fresh", b.session(r.path, r.id, name, issued), on, own || !quarantined && !hit)
 		}
+	}
+}
+
+// askSource asks for the sessions with a source identity, with another, and with none.
+func (l left) askSource(b *bench, drill string, r identity, source string) {
+	on := policies{identity: r.added, controls: l.controls}
+	for _, issued := range append(l.old(), l.fresh()...) {
+		w := b.session(r.path, r.id, "x1", issued)
+		b.all(drill, w.with("aws:SourceIdentity", source), on, false)
+		b.all(drill+", another", w.with("aws:SourceIdentity", source+"2"), on, true)
+		b.all(drill+", none", w, on, true)
 	}
 }
 
