@@ -21,8 +21,8 @@ var lacking = []struct{ service, operation, target, instead string }{
 	{"iam", "AddClientIDToOpenIDConnectProvider", "", "the proxy makes the provider anew with that client id"},
 	{"iam", "RemoveClientIDFromOpenIDConnectProvider", "", "the proxy makes the provider anew without that client id"},
 	{"sts", "AssumeRoot", "", "sessions of the root user are not tried over HTTP: internal/awssim alone has them"},
-	{"identitystore", "UpdateUser", "AWSIdentityStore", "the proxy keeps who is disabled"},
-	{"sso", "DescribePermissionSetProvisioningStatus", "SWBExternalService", "the proxy says that it succeeded, as moto's own answer to ProvisionPermissionSet does"},
+	{"identitystore", "UpdateUser", "AWSIdentityStore", "users of Identity Center are not tried over HTTP: internal/awssim alone has them"},
+	{"sso", "DescribePermissionSetProvisioningStatus", "SWBExternalService", "users of Identity Center are not tried over HTTP: internal/awssim alone has them"},
 	{"account", "/getContactInformation", "", "the proxy gives an address"},
 	{"cloudtrail", "LookupEvents", "CloudTrail_20131101", "event history is not tried over HTTP: internal/awssim and the logs of the tests have it"},
 }
