@@ -99,7 +99,7 @@ func (k credentialKind) apart(before, after, now userCredentials) (want userCred
 	want.Status = maps.Clone(now.Status)
 	var lines []string
 	say := func(id, what string) { lines = append(lines, k.one+" "+id+" "+what) }
-	ids := slices.Concat(slices.Collect(maps.Keys(after.Status)), slices.Collect(maps.Keys(now.Status)))
+	ids := slices.Concat(slices.Collect(maps.Keys(before.Status)), slices.Collect(maps.Keys(after.Status)), slices.Collect(maps.Keys(now.Status)))
 	for _, id := range sortedSet(ids) {
 		was, left, is := before.Status[id], after.Status[id], now.Status[id]
 		switch {

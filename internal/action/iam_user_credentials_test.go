@@ -23,6 +23,7 @@ func TestKeysAreReleasedApart(t *testing.T) {
 		"as cordon left it":   {of("a", on, "b", off), of("a", off, "b", off), of("a", off, "b", off), of("a", on, "b", off), ""},
 		"half way back":       {of("a", on, "b", on), of("a", off, "b", off), of("a", on, "b", off), of("a", on, "b", on), ""},
 		"gone":                {of("a", on, "b", on), of("a", off, "b", off), of("b", off), of("b", on), "key a is gone, and does not come back"},
+		"gone before the end": {of("a", on, "b", on), of("b", off), of("b", off), of("b", on), "key a is gone, and does not come back"},
 		"all gone":            {of("a", on), of("a", off), of(), of(), "key a is gone, and does not come back"},
 		"made since":          {of("a", on), of("a", off), of("a", off, "c", on), of("a", on, "c", on), "key c was made since, and stays Active"},
 		"made meanwhile":      {of("a", on), of("a", off, "c", off), of("a", off, "c", off), of("a", on, "c", off), "key c was made during containment, and stays Inactive"},

@@ -180,7 +180,8 @@ func (e *Engine) weigh(ctx context.Context, ch casefile.Change, w *weighed) erro
 	}
 	if st == action.Done || a.Partial {
 		w.what = undo
-		return nil
+		_, err := w.apart(ch.Intent.Before, now)
+		return err
 	}
 	w.what, w.reason = drifted, fmt.Sprintf("it was %s before cordon, the outcome was never recorded, and now it is %s", ch.Intent.Before, now)
 	return nil
@@ -189,15 +190,8 @@ func (e *Engine) weigh(ctx context.Context, ch casefile.Change, w *weighed) erro
 // since compares with what cordon left. Of a target of parts, those that are still so are put back beside what others
 // did to the rest.
 func (w *weighed) since(ch casefile.Change) error {
-	if w.action.Apart != nil {
-		want, theirs, err := w.action.Apart(ch.Intent.Before, ch.After, w.now)
-		if err != nil {
-			return err
-		}
-		if theirs != "" {
-			w.what, w.want, w.theirs, w.reason = undo, want, theirs, theirs
-			return nil
-		}
+	if theirs, err := w.apart(ch.Intent.Before, ch.After); theirs || err != nil {
+		return err
 	}
 	if action.Same(w.now, ch.After) || ch.Undoing && w.action.Partial {
 		w.what = undo
@@ -205,6 +199,19 @@ func (w *weighed) since(ch casefile.Change) error {
 	}
 	w.what, w.reason = drifted, fmt.Sprintf("cordon left %s, now %s", ch.After, w.now)
 	return nil
+}
+
+// apart narrows what is put back to what is still cordon's, and tells whether others changed the rest.
+func (w *weighed) apart(before, after json.RawMessage) (theirs bool, err error) {
+	if w.action.Apart == nil {
+		return false, nil
+	}
+	want, what, err := w.action.Apart(before, after, w.now)
+	if err != nil || what == "" {
+		return false, err
+	}
+	w.what, w.want, w.theirs, w.reason = undo, want, what, what
+	return true, nil
 }
 
 // changed is the target of a change as its action knew it: with the op-id, options and needs of then.

@@ -80,3 +80,43 @@ func (i *incident) releaseKilledAt(at int) bool {
 	_ = e.Release(ctx, data, "flag") // it dies
 	return p.events >= at
 }
+
+// The owner may delete the leaked key while whoever contains the user has died: what was there before is then there
+// no more, whether the containment is finished or taken back.
+func TestReleaseOfAKeyThatWentBeforeTheEnd(t *testing.T) {
+	s := scenarios[slices.IndexFunc(scenarios, func(s *scenario) bool { return s.drill == "credentials-leaked-key" })]
+	stride := 1
+	if testing.Short() {
+		stride = 9
+	}
+	for _, finished := range []bool{true, false} {
+		for at, more := 1, true; more; at += stride {
+			synctest.Test(t, func(t *testing.T) {
+				i := newIncident(t, s)
+				e, p, ctx := i.process(at)
+				if err := i.apply(ctx, e); err == nil || !p.dead {
+					more = false
+					return
+				}
+				own := ""
+				i.drill.World.Do(func(a *awssim.Account) {
+					u := a.IAM.Users[i.drill.Subject]
+					own, u.Keys = u.Keys[1].ID, u.Keys[1:]
+				})
+				if finished {
+					if err := i.resume(); err != nil {
+						t.Errorf("killed at %d: %v", at, err)
+					}
+				}
+				if err := i.release(); err != nil && !strings.Contains(err.Error(), "no approved plan") {
+					t.Fatalf("killed at %d, finished %t: %v", at, finished, err)
+				}
+				i.drill.World.Do(func(a *awssim.Account) {
+					if keys := a.IAM.Users[i.drill.Subject].Keys; len(keys) != 1 || keys[0].ID != own || !keys[0].Active {
+						t.Errorf("killed at %d, finished %t: keys %+v", at, finished, keys)
+					}
+				})
+			})
+		}
+	}
+}
