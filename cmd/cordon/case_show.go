@@ -11,23 +11,23 @@ import (
 
 // caseAnswer is what apply, respond, resume, release, status and drill answer in JSON.
 type caseAnswer struct {
-	Case        string                `json:"case"`
-	Simulated   bool                  `json:"simulated"`
-	State       casefile.CaseState    `json:"state"`
-	ContainedMS *int64                `json:"contained_after_ms"`
-	IsolatedMS  *int64                `json:"isolated_after_ms"`
-	Nothing     string                `json:"nothing_contained,omitempty"` // why a plan contains nothing, however well it went
-	Head        string                `json:"head"`
-	Steps       []casefile.StepStatus `json:"steps"`
-	Loss        []casefile.Loss       `json:"loss"`
-	Survives    []string              `json:"survives"`
-	NotCaptured []string              `json:"not_captured"`
-	Report      string                `json:"report"`
-	Verified    bool                  `json:"verified"`
-	Scoped      bool                  `json:"scoped"`           // cordon scope has said who did it and what they reached
-	Plans       []planLine            `json:"plans"`            // that the case goes by, oldest first
-	Dropped     []casefile.StepStatus `json:"dropped"`          // not done, and of plans that a later one supersedes without doing it instead
-	Standing    int                   `json:"standing_besides"` // changes that nobody has put back, of plans that no step here is of
+	Case         string                `json:"case"`
+	Simulated    bool                  `json:"simulated"`
+	State        casefile.CaseState    `json:"state"`
+	ContainedMS  *int64                `json:"contained_after_ms"`
+	IsolatedMS   *int64                `json:"isolated_after_ms"`
+	NotContained string                `json:"not_contained,omitempty"` // why a plan contains nothing, however well it went
+	Head         string                `json:"head"`
+	Steps        []casefile.StepStatus `json:"steps"`
+	Loss         []casefile.Loss       `json:"loss"`
+	Survives     []string              `json:"survives"`
+	NotCaptured  []string              `json:"not_captured"`
+	Report       string                `json:"report"`
+	Verified     bool                  `json:"verified"`
+	Scoped       bool                  `json:"scoped"`           // cordon scope has said who did it and what they reached
+	Plans        []planLine            `json:"plans"`            // that the case goes by, oldest first
+	Dropped      []casefile.StepStatus `json:"dropped"`          // not done, and of plans that a later one supersedes without doing it instead
+	Standing     int                   `json:"standing_besides"` // changes that nobody has put back, of plans that no step here is of
 
 	seeded bool // what the case is about is something that CloudTrail knows a caller by
 }
@@ -97,8 +97,8 @@ func (a *app) showCase(c caseAnswer) {
 	if c.ContainedMS != nil {
 		a.say("  contained    proved %.2f s after approval", float64(*c.ContainedMS)/1000)
 	}
-	if c.Nothing != "" {
-		a.say("  NOT CONTAINED  %s", c.Nothing)
+	if c.NotContained != "" {
+		a.say("  NOT CONTAINED  %s", c.NotContained)
 	}
 	for _, l := range c.Loss {
 		a.say("  LOST         %s of %s: %s", l.Name, l.Target.ID, l.Reason)

@@ -80,11 +80,11 @@ func TestNothingContainedIsNeverCalledContained(t *testing.T) {
 				r := cordon("status", plan.Case, "-o", "json")
 				nothing("status in JSON", r)
 				var said struct {
-					State   casefile.CaseState `json:"state"`
-					MS      *int64             `json:"contained_after_ms"`
-					Nothing string             `json:"nothing_contained"`
+					State        casefile.CaseState `json:"state"`
+					MS           *int64             `json:"contained_after_ms"`
+					NotContained string             `json:"not_contained"`
 				}
-				if err := json.Unmarshal([]byte(r.out), &said); err != nil || said.State != casefile.Open || said.MS != nil || said.Nothing == "" {
+				if err := json.Unmarshal([]byte(r.out), &said); err != nil || said.State != casefile.Open || said.MS != nil || said.NotContained == "" {
 					t.Errorf("status in JSON: %+v, %v: %s", said, err, r.out)
 				}
 				report, err := os.ReadFile(filepath.Join(dir, "cases", plan.Case, "report", "report.md"))

@@ -55,7 +55,11 @@ func (a *app) showPlan(data []byte, end ending) error {
 		a.say("\nNothing can be changed here: there is no step to approve. What to do instead stands above.")
 		return nil
 	}
-	if p.Kind == casefile.PlanContain && !p.Contains() {
+	switch lacks := p.NotContained(); {
+	case p.Kind != casefile.PlanContain || lacks == "":
+	case p.Contains():
+		a.say("  NOT CUT            %s", lacks)
+	default:
 		a.say("  NOTHING IS CUT     this plan stops nobody: cordon will end with \"nothing contained\"; what to do instead stands above")
 	}
 	end(p, hash)

@@ -41,7 +41,7 @@ func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) 
 		return caseAnswer{}, err
 	}
 	answer := caseAnswer{
-		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, Nothing: p.Nothing, Head: p.Head.String(),
+		Case: p.Case, Simulated: p.Simulated, State: p.State, ContainedMS: p.ContainedMS, IsolatedMS: p.IsolatedMS, NotContained: p.NotContained, Head: p.Head.String(),
 		Scoped: slices.ContainsFunc(p.Evidence, func(x casefile.Artifact) bool { return x.Name == report.ScopeName }),
 		Steps:  append([]casefile.StepStatus{}, p.All()...), Plans: planLines(p), Dropped: dropped(p), Standing: standsBesides(p), Loss: append([]casefile.Loss{}, p.Loss...), Survives: append([]string{}, p.Survives...), NotCaptured: append([]string{}, p.NotCaptured...),
 	}
@@ -121,8 +121,8 @@ func standing(ctx context.Context, c *casefile.Case) error {
 	switch {
 	case drift > 0:
 		return fmt.Errorf("%w: %s drifted", engine.ErrDecision, counted(drift, "step has", "steps have"))
-	case p.State != casefile.Released && p.Nothing != "":
-		return fmt.Errorf("%w: %s", engine.ErrPartly, p.Nothing)
+	case p.State != casefile.Released && p.NotContained != "":
+		return fmt.Errorf("%w: %s", engine.ErrPartly, p.NotContained)
 	case p.State != casefile.Released && open > 0:
 		return fmt.Errorf("%w: %s not done", engine.ErrPartly, counted(open, "step is", "steps are"))
 	case len(p.Loss) > 0:

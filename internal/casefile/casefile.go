@@ -7,6 +7,7 @@ package casefile
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -198,6 +199,7 @@ type Plan struct {
 	NotCaptured []string  `json:"not_captured"`
 	Warnings    []string  `json:"warnings,omitempty"` // what the responder must know before approving
 	Unanswered  []Subject `json:"unanswered,omitempty"`
+	Uncontained []Subject `json:"uncontained,omitempty"` // no step stops them: the warnings say why
 }
 
 // NothingContained is what is said of a plan that contains nothing, before it is approved and after.
@@ -207,6 +209,21 @@ const NothingContained = "nothing contained: the plan has no step that stops any
 // steps end; nor does one that only makes a trail or a detector work again.
 func (p Plan) Contains() bool {
 	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Phase == Contain && !s.Watches })
+}
+
+// NotContained says whom the plan does not stop, "" where it stops everybody that it is about.
+func (p Plan) NotContained() string {
+	switch {
+	case !p.Contains():
+		return NothingContained
+	case len(p.Uncontained) == 0:
+		return ""
+	}
+	var names []string
+	for _, s := range p.Uncontained {
+		names = append(names, string(s.Kind)+" "+s.ID)
+	}
+	return "not contained: " + strings.Join(names, ", ") + ": the plan has no step that stops it; its warnings say what to do instead"
 }
 
 // Incident is one finding, read: what is compromised, by whom, since when. It is what `cordon triage` prints.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -156,9 +157,13 @@ func (p *Progress) gather(last Plan) {
 	for _, x := range at {
 		p.Survives, p.NotCaptured = added(p.Survives, x.plan.Survives), added(p.NotCaptured, x.plan.NotCaptured)
 	}
-	if slices.ContainsFunc(at, func(x EarlierPlan) bool { return !x.plan.Contains() }) {
-		p.Nothing = NothingContained
-	} else {
+	var lacks []string
+	for _, x := range at {
+		if why := x.plan.NotContained(); why != "" {
+			lacks = added(lacks, []string{why})
+		}
+	}
+	if p.NotContained = strings.Join(lacks, "; "); p.NotContained == "" {
 		p.ContainedMS = slowest(at, func(s Step) bool { return s.Phase == Contain })
 	}
 	p.IsolatedMS = slowest(at, func(s Step) bool { return s.Isolates })

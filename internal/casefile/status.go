@@ -9,28 +9,28 @@ import (
 
 // Progress is where a case stands, derived from its journal alone.
 type Progress struct {
-	Case        string
-	Simulated   bool
-	Account     string
-	Region      string // that the plan was made in
-	State       CaseState
-	Subject     Subject
-	Subjects    []Subject // that the plan approved last is about, Subject among them
-	ContainedMS *int64    // from approval to the read-back of the last containment step; nil until then
-	IsolatedMS  *int64    // the same for the steps that isolate; nil until then or where there are none
-	Nothing     string    // why a plan in force contains nothing however well it goes; "" where each contains, or there is none
-	Head        Head
-	Plan        string // the containment plan approved last, "" before the first approval
-	Release     string // the release plan approved last, after Plan's approval
-	Run         int
-	ApprovedAt  time.Time
-	Steps       []StepStatus
-	Earlier     []EarlierPlan // approved before Plan and not released before it, oldest first
-	Evidence    []Artifact
-	Loss        []Loss
-	Survives    []string
-	NotCaptured []string
-	Changes     []Change // what cordon changed and nobody has put back, in the order it was done
+	Case         string
+	Simulated    bool
+	Account      string
+	Region       string // that the plan was made in
+	State        CaseState
+	Subject      Subject
+	Subjects     []Subject // that the plan approved last is about, Subject among them
+	ContainedMS  *int64    // from approval to the read-back of the last containment step; nil until then
+	IsolatedMS   *int64    // the same for the steps that isolate; nil until then or where there are none
+	NotContained string    // whom a plan in force does not stop however well it goes; "" where each stops everybody, or there is none
+	Head         Head
+	Plan         string // the containment plan approved last, "" before the first approval
+	Release      string // the release plan approved last, after Plan's approval
+	Run          int
+	ApprovedAt   time.Time
+	Steps        []StepStatus
+	Earlier      []EarlierPlan // approved before Plan and not released before it, oldest first
+	Evidence     []Artifact
+	Loss         []Loss
+	Survives     []string
+	NotCaptured  []string
+	Changes      []Change // what cordon changed and nobody has put back, in the order it was done
 }
 
 // EarlierPlan is a plan of the case that stands beside the one approved last, unless that or another after it
@@ -252,7 +252,7 @@ func (p *Progress) state() CaseState {
 		}
 		return Partial
 	}
-	contained := p.Nothing == ""
+	contained := p.NotContained == ""
 	for _, s := range p.All() {
 		if s.Phase != Contain || s.State == Done {
 			continue

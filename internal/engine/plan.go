@@ -35,6 +35,9 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 	if err := work.Wait(); err != nil {
 		return base, err
 	}
+	if !(casefile.Plan{Steps: steps}).Contains() {
+		base.Uncontained = append(slices.Clip(base.Uncontained), in.Subject)
+	}
 	base.Steps = append(base.Steps, steps...)
 	base.Survives = more(base.Survives, draft.Survives)
 	base.NotCaptured = more(base.NotCaptured, draft.NotCaptured)

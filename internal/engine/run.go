@@ -91,14 +91,14 @@ func (r *run) verdict(ctx context.Context) error {
 			open = append(open, fmt.Sprintf("step %d, %s, is %s%s", s.N, s.Action, s.State, because(s.Error)))
 		}
 	}
-	if !r.plan.Contains() {
-		open = append([]string{casefile.NothingContained}, open...)
+	if lacks := r.plan.NotContained(); lacks != "" {
+		open = append([]string{lacks}, open...)
 	}
 	if len(open) > 0 {
 		return fmt.Errorf("%w: %s", ErrPartly, someOf(open, "; "))
 	}
 	if len(p.Loss) > 0 {
-		return fmt.Errorf("%w: %d lines in the loss ledger", ErrPartly, len(p.Loss))
+		return fmt.Errorf("%w: lines in the loss ledger: %d", ErrPartly, len(p.Loss))
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ type callKey struct {
 func (b *builder) build(p casefile.Progress) (Report, error) {
 	r := Report{
 		Format: 1, Case: b.c.Meta.ID, Simulated: b.c.Meta.Simulated, Created: stamp(b.c.Meta.Created),
-		State: p.State, ContainedAfterMS: p.ContainedMS, IsolatedAfterMS: p.IsolatedMS, Nothing: p.Nothing,
+		State: p.State, ContainedAfterMS: p.ContainedMS, IsolatedAfterMS: p.IsolatedMS, NotContained: p.NotContained,
 		Account: p.Account, Subject: p.Subject, Plan: p.Plan, Run: p.Run, Head: p.Head,
 		Survives: p.Survives, NotCaptured: p.NotCaptured, Verify: verifyCommand(b.c.Meta.ID, p.Head),
 	}

@@ -216,8 +216,8 @@ func TestNothingToContain(t *testing.T) {
 		s.approve(p, 1)
 		s.write(casefile.EntryDone, 1, casefile.DoneBody{Run: 1})
 		r := s.report()
-		if r.ContainedAfterMS != nil || r.State != casefile.Open || r.Nothing == "" {
-			t.Errorf("%s: state %s, contained after %v, nothing %q", name, r.State, r.ContainedAfterMS, r.Nothing)
+		if r.ContainedAfterMS != nil || r.State != casefile.Open || r.NotContained == "" {
+			t.Errorf("%s: state %s, contained after %v, nothing %q", name, r.State, r.ContainedAfterMS, r.NotContained)
 		}
 		for what, data := range render(t, r) {
 			if text := string(data); !strings.Contains(text, "nothing contained: ") || strings.Contains(text, "every containment step") {

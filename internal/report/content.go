@@ -91,13 +91,13 @@ func (r Report) stateWords() string {
 		}
 		return "partial: at least one containment step is not done"
 	case casefile.Released:
-		if r.Nothing != "" {
-			return "released, without ever having been contained: what changed was put back, has no undo, or was left by decision, as listed under Release"
+		if r.NotContained != "" {
+			return "released, without ever having been contained (" + r.NotContained + "): what changed was put back, has no undo, or was left by decision, as listed under Release"
 		}
 		return "released: each change was put back, has no undo, or was left by decision, as listed under Release"
 	case casefile.Open:
-		if r.Nothing != "" {
-			return "open: " + r.Nothing
+		if r.NotContained != "" {
+			return "open: " + r.NotContained
 		}
 		return "open: containment is not complete"
 	}
@@ -105,8 +105,8 @@ func (r Report) stateWords() string {
 }
 
 func (r Report) containedWords() string {
-	if r.Nothing != "" {
-		return "no: " + r.Nothing
+	if r.NotContained != "" {
+		return "no: " + r.NotContained
 	}
 	if r.ContainedAfterMS == nil {
 		return "not proved"
