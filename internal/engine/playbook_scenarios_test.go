@@ -37,6 +37,7 @@ var scenarios = []*scenario{
 	},
 	{drill: "credentials-leaked-key", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
 	{drill: "credentials-full-quota", playbook: casefile.PlaybookCredentials, contained: subjectUserContained},
+	{drill: "credentials-keeps-working", playbook: casefile.PlaybookCredentials, contained: sessionsContained},
 	{drill: "role-chain", playbook: casefile.PlaybookRole, contained: roleContained},
 	{drill: "role-sso", playbook: casefile.PlaybookRole, contained: personContained("94d8e418-0000-7000-8000-00000000000a")},
 	{drill: "role-directory", playbook: casefile.PlaybookRole, contained: directoryContained},
@@ -48,6 +49,7 @@ var scenarios = []*scenario{
 	{drill: "role-oidc", with: "a provider without client ids", prepare: clientless, playbook: casefile.PlaybookRole, contained: federationContained},
 	{drill: "account-takeover", playbook: casefile.PlaybookAccount, contained: accountContained},
 	{drill: "account-standalone", playbook: casefile.PlaybookAccount, contained: insideContained},
+	{drill: "account-full-slots", playbook: casefile.PlaybookAccount, contained: movedContained},
 	{drill: "account-root", playbook: casefile.PlaybookAccount, contained: accountContained},
 }
 
@@ -301,6 +303,43 @@ func accountContained(i *incident, what string) {
 		}
 	})
 	insideContained(i, what)
+}
+
+// movedContained wants the account in the unit that was named, under no policy of cordon's.
+func movedContained(i *incident, what string) {
+	i.t.Helper()
+	i.drill.World.Do(func(a *awssim.Account) {
+		if in := a.Org.Accounts[i.drill.Account].Parent; in != i.drill.QuarantineOU {
+			i.t.Errorf("%s: the account is in %s, not in %s", what, in, i.drill.QuarantineOU)
+		}
+		for _, p := range a.Org.Policies {
+			if strings.HasPrefix(p.Name, "cordon") {
+				i.t.Errorf("%s: policy %s was made", what, p.Name)
+			}
+		}
+	})
+	insideContained(i, what)
+}
+
+// sessionsContained wants a user's sessions from before to be cut, those from after the cut-off to work, and no key to.
+func sessionsContained(i *incident, what string) {
+	i.t.Helper()
+	w, user := i.drill.World, i.drill.Subject
+	for _, name := range []string{"", "federated"} {
+		if !w.UserDenied(user, awssim.Credential{Issued: w.Now().Add(-time.Hour), Federated: name}, "s3:GetObject") {
+			i.t.Errorf("%s: a session from before still works, federated: %t", what, name != "")
+		}
+		if w.UserDenied(user, awssim.Credential{Issued: w.Now().Add(time.Hour), Federated: name}, "s3:GetObject") {
+			i.t.Errorf("%s: sessions from after the cut are cut too, federated: %t", what, name != "")
+		}
+	}
+	w.Do(func(a *awssim.Account) {
+		for _, k := range a.IAM.Users[user].Keys {
+			if k.Active {
+				i.t.Errorf("%s: key %s is active", what, k.ID)
+			}
+		}
+	})
 }
 
 // insideContained wants every user cut, and what watches to work again.
