@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -48,9 +49,9 @@ var scenarios = []*scenario{
 	{drill: "role-oidc", playbook: casefile.PlaybookRole, contained: federationContained},
 	{drill: "role-oidc", with: "a provider without client ids", prepare: clientless, playbook: casefile.PlaybookRole, contained: federationContained},
 	{drill: "account-takeover", playbook: casefile.PlaybookAccount, contained: accountContained},
-	{drill: "account-standalone", playbook: casefile.PlaybookAccount, contained: insideContained},
-	{drill: "account-full-slots", playbook: casefile.PlaybookAccount, contained: movedContained},
-	{drill: "account-root", playbook: casefile.PlaybookAccount, contained: accountContained},
+	{drill: "account-standalone", with: "few users", prepare: fewUsers, playbook: casefile.PlaybookAccount, contained: insideContained},
+	{drill: "account-full-slots", with: "few users", prepare: fewUsers, playbook: casefile.PlaybookAccount, contained: movedContained},
+	{drill: "account-root", with: "few users", prepare: fewUsers, playbook: casefile.PlaybookAccount, contained: accountContained},
 }
 
 func (s *scenario) name() string {
@@ -220,6 +221,16 @@ func directoryContained(i *incident, what string) {
 func noRoomInline(d *drill.Drill) {
 	d.World.Do(func(a *awssim.Account) {
 		a.IAM.Roles[d.Subject].Inline["big"] = `{"Version":"2012-10-17","Statement":[{"Sid":"` + strings.Repeat("x", 10_000) + `","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+	})
+}
+
+// fewUsers leaves out those that are like another: each costs two steps, at whose boundaries nothing new can happen, and
+// account-takeover has them all.
+func fewUsers(d *drill.Drill) {
+	d.World.Do(func(a *awssim.Account) {
+		for n := 2; n <= 6; n++ {
+			delete(a.IAM.Users, fmt.Sprintf("developer-%d", n))
+		}
 	})
 }
 
