@@ -238,7 +238,8 @@ func wallClock(t *testing.T) func() time.Duration {
 // of the case nor a call. By hand: -resumed 1500 -v shows what 3,000 steps take.
 func TestResumeOfMany(t *testing.T) {
 	var e *estate
-	left, wall := 0, wallClock(t)
+	var sent atomic.Int64 // the hook is asked from many goroutines
+	wall := wallClock(t)
 	synctest.Test(t, func(t *testing.T) {
 		var store casefile.Store = casefile.NewMem()
 		if *resumed > 500 {
@@ -248,10 +249,8 @@ func TestResumeOfMany(t *testing.T) {
 		time.Sleep(time.Minute)
 		ctx, kill := context.WithCancel(t.Context())
 		e.world.SetHook(func(c awssim.Call) awssim.Fault {
-			if c.Write {
-				if left++; left == e.changes()*9/10 {
-					kill()
-				}
+			if c.Write && sent.Add(1) == int64(e.changes()*9/10) {
+				kill()
 			}
 			return awssim.Fault{}
 		})
