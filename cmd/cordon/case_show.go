@@ -16,7 +16,7 @@ type caseAnswer struct {
 	State        casefile.CaseState    `json:"state"`
 	ContainedMS  *int64                `json:"contained_after_ms"`
 	IsolatedMS   *int64                `json:"isolated_after_ms"`
-	NotContained string                `json:"not_contained,omitempty"` // why a plan contains nothing, however well it went
+	NotContained string                `json:"not_contained,omitempty"` // whom a plan does not stop, however well it went
 	Head         string                `json:"head"`
 	Steps        []casefile.StepStatus `json:"steps"`
 	Loss         []casefile.Loss       `json:"loss"`

@@ -219,11 +219,15 @@ func (p Plan) NotContained() string {
 	case len(p.Uncontained) == 0:
 		return ""
 	}
+	return notContained(p.Uncontained)
+}
+
+func notContained(of []Subject) string {
 	var names []string
-	for _, s := range p.Uncontained {
+	for _, s := range of {
 		names = append(names, string(s.Kind)+" "+s.ID)
 	}
-	return "not contained: " + strings.Join(names, ", ") + ": the plan has no step that stops it; its warnings say what to do instead"
+	return "not contained: " + strings.Join(names, ", ") + ": no step stops that; the plan's warnings say what to do instead"
 }
 
 // Incident is one finding, read: what is compromised, by whom, since when. It is what `cordon triage` prints.

@@ -159,7 +159,11 @@ func (p *Progress) gather(last Plan) {
 	}
 	var lacks []string
 	for _, x := range at {
-		if why := x.plan.NotContained(); why != "" {
+		why := x.plan.NotContained()
+		if why == NothingContained && len(at) > 1 {
+			why = notContained(x.plan.about()) // the other plans may have contained what they are about
+		}
+		if why != "" {
 			lacks = added(lacks, []string{why})
 		}
 	}

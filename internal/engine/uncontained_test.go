@@ -44,3 +44,37 @@ func TestOneSubjectThatNothingStops(t *testing.T) {
 		}
 	})
 }
+
+// A second plan that stops nobody, beside a first that did, does not make of the case that nothing was contained.
+func TestOnePlanThatStopsNobody(t *testing.T) {
+	s := scenarios[slices.IndexFunc(scenarios, func(s *scenario) bool { return s.drill == "credentials-leaked-key" })]
+	synctest.Test(t, func(t *testing.T) {
+		i := newIncident(t, s)
+		i.drill.World.AddRole(awssim.Role{Name: "AWSServiceRoleForSupport", Path: "/aws-service-role/support.amazonaws.com/"})
+		e, _, ctx := i.process(0)
+		if err := i.apply(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		var plan casefile.Plan
+		if err := json.Unmarshal(i.plan, &plan); err != nil {
+			t.Fatal(err)
+		}
+		role := casefile.Subject{Kind: casefile.IAMRole, ID: "AWSServiceRoleForSupport", Account: plan.Account, Playbook: casefile.PlaybookRole}
+		plan.Subject, plan.Subjects, plan.Steps = role, []casefile.Subject{role}, nil
+		plan, err := Plan(t.Context(), i.connect(), plan, playbook.Role, playbook.Incident{Subject: role}, playbook.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, _, err := Encode(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Apply(ctx, data, "flag"); !errors.Is(err, ErrPartly) {
+			t.Errorf("apply: %v", err)
+		}
+		p, err := e.Case.Progress(ctx)
+		if err != nil || p.State != casefile.Open || !strings.HasPrefix(p.NotContained, "not contained: iam-role AWSServiceRoleForSupport: ") {
+			t.Errorf("the case is %s, %q, %v", p.State, p.NotContained, err)
+		}
+	})
+}

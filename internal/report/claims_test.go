@@ -235,6 +235,26 @@ func TestNothingToContain(t *testing.T) {
 	}
 }
 
+// Of two subjects one was contained: after a release the report says neither that all were nor that none was.
+func TestOneOfTwoContained(t *testing.T) {
+	s := newStory(t, testCase, false)
+	p := testPlan(false)
+	p.Steps = p.Steps[:1]
+	p.Steps[0].Phase = casefile.Contain
+	p.Uncontained = []casefile.Subject{{Kind: casefile.IAMRole, ID: "AWSServiceRoleForSupport", Account: p.Account}}
+	s.approve(p, 1)
+	s.write(casefile.EntryDone, 1, casefile.DoneBody{Run: 1})
+	const who = "not contained: iam-role AWSServiceRoleForSupport"
+	if r := s.report(); r.State != casefile.Open || !strings.Contains(r.stateWords(), who) || !strings.Contains(r.containedWords(), who) {
+		t.Errorf("state %s: %q, contained %q", r.State, r.stateWords(), r.containedWords())
+	}
+	p.Kind, p.Steps, p.Uncontained = casefile.PlanRelease, nil, nil
+	s.approve(p, 1)
+	if words := s.report().stateWords(); !strings.Contains(words, "never wholly contained") || strings.Contains(words, "without ever") || !strings.Contains(words, who) {
+		t.Errorf("released: %q", words)
+	}
+}
+
 func TestEmptyCase(t *testing.T) {
 	r := newStory(t, testCase, false).report()
 	for name, data := range render(t, r) {

@@ -91,8 +91,12 @@ func (r Report) stateWords() string {
 		}
 		return "partial: at least one containment step is not done"
 	case casefile.Released:
-		if r.NotContained != "" {
-			return "released, without ever having been contained (" + r.NotContained + "): what changed was put back, has no undo, or was left by decision, as listed under Release"
+		switch r.NotContained {
+		case "":
+		case casefile.NothingContained:
+			return "released, without ever having been contained: what changed was put back, has no undo, or was left by decision, as listed under Release"
+		default:
+			return "released, and never wholly contained (" + r.NotContained + "): each change was put back, has no undo, or was left by decision, as listed under Release"
 		}
 		return "released: each change was put back, has no undo, or was left by decision, as listed under Release"
 	case casefile.Open:

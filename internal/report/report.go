@@ -20,7 +20,7 @@ type Report struct {
 	State            casefile.CaseState `json:"state"`
 	ContainedAfterMS *int64             `json:"contained_after_ms"`
 	IsolatedAfterMS  *int64             `json:"isolated_after_ms"`
-	NotContained     string             `json:"not_contained,omitempty"` // why the plan contains nothing
+	NotContained     string             `json:"not_contained,omitempty"` // whom a plan in force does not stop, however well it went
 	Isolation        Isolation          `json:"isolation"`
 	Account          string             `json:"account"`
 	Region           string             `json:"region"`
