@@ -87,11 +87,7 @@ func (logs stepLogs) standing() []Change {
 		if l.Intent == nil || !l.Stands {
 			continue
 		}
-		ch := Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent, Undoing: l.Undoing != nil, order: l.order}
-		if l.Done != nil {
-			ch.After = l.Done.After
-		}
-		changes = append(changes, ch)
+		changes = append(changes, Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent, After: l.readBack(), Undoing: l.Undoing != nil, order: l.order})
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.order, b.order) })
 	return changes

@@ -92,6 +92,7 @@ type StepLog struct {
 	DoneAt   time.Time // of the read-back that proved it, kept through a release
 	Stands   bool      // the change is in the account as far as the journal knows
 	order    int
+	was      json.RawMessage // as an earlier run read the change back that stands
 }
 
 // StepKey names a step within a case.
@@ -123,7 +124,7 @@ func (l *StepLog) add(e Entry) error {
 		l.begin(b.Run, e)
 		l.Intent, l.Writer, l.IntentAt, l.Stands = &b, e.By.Nonce, e.Time, true
 		l.Done, l.Failed, l.Skipped, l.Drifted, l.Undoing, l.Undone, l.Left = nil, nil, nil, nil, nil, nil, false
-		l.order, l.Ended = e.Seq, time.Time{}
+		l.order, l.Ended, l.was = e.Seq, time.Time{}, nil
 	case EntryDone:
 		var b DoneBody
 		if err := json.Unmarshal(e.Body, &b); err != nil {
@@ -170,12 +171,30 @@ func (l *StepLog) add(e Entry) error {
 }
 
 func (l *StepLog) begin(run int, e Entry) {
-	if run > l.Run {
-		*l = StepLog{Run: run}
-	}
+	*l = l.In(run)
 	if l.Started.IsZero() {
 		l.Started = e.Time
 	}
+}
+
+// In is the log as a run begins with it. Of an earlier run nothing counts but a change that stands: it is in the account
+// under that op-id, and what was there before it is what a release gives back.
+func (l StepLog) In(run int) StepLog {
+	if run <= l.Run {
+		return l
+	}
+	if l.Intent == nil || !l.Stands {
+		return StepLog{Run: run}
+	}
+	return StepLog{Run: run, Intent: l.Intent, Writer: l.Writer, IntentAt: l.IntentAt, Stands: true, order: l.order, was: l.readBack()}
+}
+
+// readBack is what a change left as it was read back last; nil where it never was.
+func (l StepLog) readBack() json.RawMessage {
+	if l.Done != nil {
+		return l.Done.After
+	}
+	return l.was
 }
 
 // Progress derives where the case stands, at one moment: all in it is of the head that it names.

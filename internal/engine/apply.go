@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -36,6 +37,9 @@ func (e *Engine) Apply(ctx context.Context, data []byte, how string) error {
 	if err := e.check(plan, casefile.PlanContain); err != nil {
 		return err
 	}
+	if err := e.oneAccount(ctx, plan); err != nil {
+		return err
+	}
 	hash := casefile.HashBytes(data)
 	inForce, err := e.Case.InForce(ctx)
 	if err != nil {
@@ -60,6 +64,16 @@ func (e *Engine) Apply(ctx context.Context, data []byte, how string) error {
 	return e.carryOn(ctx, casefile.Approval{Plan: hash, Kind: plan.Kind, Run: n, Time: e.now()}, plan, first)
 }
 
+// oneAccount refuses a plan for another account than the case's: a release looks at every change of the case with the
+// credentials of one.
+func (e *Engine) oneAccount(ctx context.Context, plan casefile.Plan) error {
+	p, err := e.Case.Progress(ctx)
+	if err != nil || p.Account == "" || p.Account == plan.Account {
+		return err
+	}
+	return fmt.Errorf("case %s is about account %s, and this plan is for account %s: give that a case of its own (plan again with another --case, or without)", p.Case, p.Account, plan.Account)
+}
+
 // Resume goes on with what was approved: with a release where that came last, else with every plan that is in force.
 func (e *Engine) Resume(ctx context.Context) error {
 	p, err := e.Case.Progress(ctx)
@@ -67,11 +81,14 @@ func (e *Engine) Resume(ctx context.Context) error {
 		return err
 	}
 	if p.Plan == "" {
-		return fmt.Errorf("case %s has no approved plan yet: cordon apply PLAN --approve HASH", p.Case)
+		return fmt.Errorf("case %s has no approved plan yet: there is nothing to go on with", p.Case)
 	}
 	if p.Release != "" {
 		plan, _, err := e.Case.ReadPlan(ctx, p.Release)
 		if err != nil {
+			return err
+		}
+		if err := e.check(plan, casefile.PlanRelease); err != nil {
 			return err
 		}
 		return e.putBack(ctx, p.Release, plan)
@@ -104,16 +121,17 @@ func (e *Engine) resume(ctx context.Context, a casefile.Approval) error {
 
 // irreversible stops for steps that cannot be undone and were not approved by number.
 func (e *Engine) irreversible(plan casefile.Plan) error {
-	var lines []string
+	var lines, numbers []string
 	for _, s := range plan.Steps {
 		if s.Irreversible != "" && !slices.Contains(e.Irreversible, s.N) {
 			lines = append(lines, fmt.Sprintf("step %d, %s, cannot be undone: %s", s.N, s.Summary, s.Irreversible))
+			numbers = append(numbers, strconv.Itoa(s.N))
 		}
 	}
 	if lines == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s\napprove each with --irreversible N", ErrDecision, strings.Join(lines, "; "))
+	return fmt.Errorf("%w: %s\napprove each by its number too: --irreversible %s", ErrDecision, strings.Join(lines, "; "), strings.Join(numbers, ","))
 }
 
 // drift observes the steps side by side and compares with what the plan saw. A step whose effect is there already
@@ -190,6 +208,10 @@ func (e *Engine) approve(ctx context.Context, data []byte, plan casefile.Plan, h
 	if err := e.second(plan, casefile.HashBytes(data)); err != nil {
 		return 0, err
 	}
+	seen, err := e.Case.Approved()
+	if err != nil {
+		return 0, err
+	}
 	hash, err := e.Case.PutPlan(ctx, data)
 	if err != nil {
 		return 0, err
@@ -211,19 +233,21 @@ func (e *Engine) approve(ctx context.Context, data []byte, plan casefile.Plan, h
 		}
 	}
 	body := casefile.ApproveBody{Plan: hash, Kind: plan.Kind, Run: n, How: how, Second: string(e.Second)}
-	// Two responders may approve the same plan in the same moment: the second joins the first's run.
-	joined := false
-	_, err = e.append(ctx, casefile.Draft{Kind: casefile.EntryApprove, Plan: hash, Body: body}, func(foreign []casefile.Entry) error {
-		for _, f := range foreign {
-			if f.Kind == casefile.EntryApprove {
-				joined = approves(f, hash)
-				return ErrSuperseded
-			}
+	// Two responders may approve the same plan in the same moment: the second joins the first's run. What else was approved
+	// since this one began to look was not known when its person approved.
+	joined := 0
+	_, err = e.append(ctx, casefile.Draft{Kind: casefile.EntryApprove, Plan: hash, Body: body}, func([]casefile.Entry) error {
+		last, err := e.Case.Approved()
+		if err != nil || last == seen {
+			return err
 		}
-		return nil
+		if last.Plan == hash {
+			joined = last.Run
+		}
+		return fmt.Errorf("%w (%s shows where the case stands)", ErrSuperseded, e.next("status"))
 	})
-	if joined {
-		return n, nil
+	if joined > 0 {
+		return joined, nil
 	}
 	return n, err
 }

@@ -20,6 +20,9 @@ import (
 // ErrDecision is wrapped where a person has to decide: drift, a missing approval, an irreversible step.
 var ErrDecision = errors.New("a decision is needed")
 
+// ErrSecond is wrapped where a second person has to sign and nobody has.
+var ErrSecond = fmt.Errorf("%w: a second person has to sign", ErrDecision)
+
 // ErrPartly is wrapped where the work ended with something not done.
 var ErrPartly = errors.New("partly done")
 
@@ -44,6 +47,9 @@ type Engine struct {
 	Approvers    []string        // verifier keys, one of which the second person's must be; empty: any but the first's
 	Irreversible []int           // steps that may not be undone and are approved all the same
 	Actions      []action.Action // what plans may ask for; default action.All
+
+	// Next is a command about this case as it is typed here, with the flags that it needs; nil: without any.
+	Next func(command string, more ...string) string
 
 	places int // how many steps are at work at once; default atOnce
 
@@ -79,6 +85,13 @@ func (e *Engine) sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+func (e *Engine) next(command string, more ...string) string {
+	if e.Next != nil {
+		return e.Next(command, more...)
+	}
+	return strings.Join(append([]string{"cordon", command, e.Case.Meta.ID}, more...), " ")
 }
 
 func (e *Engine) notify(s casefile.Step, state casefile.StepState, note string) {

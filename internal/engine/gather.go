@@ -73,7 +73,7 @@ func (r *run) collect(ctx context.Context, s casefile.Step, a action.Action) (ca
 			return casefile.Waiting, ctx.Err()
 		}
 		if loggedOut(err) {
-			return casefile.Waiting, fmt.Errorf("the credentials have ended: log in and run cordon resume %s: %w", r.Case.Meta.ID, err)
+			return casefile.Waiting, fmt.Errorf("the credentials have ended: log in and run %s: %w", r.next("resume"), err)
 		}
 		late := s.DeadlineS > 0 && !r.now().Before(deadline)
 		if err == nil || late || !errors.Is(err, action.ErrWaiting) && i >= 5 {

@@ -162,12 +162,11 @@ func (e *Engine) check(p casefile.Plan, kind string) error {
 		return fmt.Errorf("the plan is a %q plan, not a %q plan", p.Kind, kind)
 	case p.Case != e.Case.Meta.ID:
 		return fmt.Errorf("the plan is for case %q, this is case %q", p.Case, e.Case.Meta.ID)
-	case p.Account != e.AWS.Account:
-		return fmt.Errorf("the plan is for account %s, the credentials are of account %s (%s): log in to the right account", p.Account, e.AWS.Account, e.AWS.Caller)
-	case p.Management != "" && (e.AWS.Management == nil || accountOf(e.AWS.Management.Caller) != accountOf(p.Management)):
-		return fmt.Errorf("the plan acts in the management account too, as %s: give credentials for it with --management-profile", p.Management)
 	case p.Simulated != e.Case.Meta.Simulated:
 		return errors.New("a simulated plan is for a simulated case alone")
+	}
+	if err := e.reaches(p); err != nil {
+		return err
 	}
 	for i, s := range p.Steps {
 		if s.N != i+1 {
@@ -187,6 +186,17 @@ func (e *Engine) check(p casefile.Plan, kind string) error {
 		}
 	}
 	return acyclic(p.Steps)
+}
+
+// reaches refuses credentials of another account than the plan's. What reads there as it should be is something else.
+func (e *Engine) reaches(p casefile.Plan) error {
+	switch {
+	case p.Account != e.AWS.Account:
+		return fmt.Errorf("the plan is for account %s, the credentials are of account %s (%s): log in to the right account", p.Account, e.AWS.Account, e.AWS.Caller)
+	case p.Management != "" && (e.AWS.Management == nil || accountOf(e.AWS.Management.Caller) != accountOf(p.Management)):
+		return fmt.Errorf("the plan acts in the management account too, as %s: give credentials for it with --management-profile", p.Management)
+	}
+	return nil
 }
 
 // accountOf is the account in an ARN.

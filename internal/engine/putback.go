@@ -45,7 +45,22 @@ func (e *Engine) putBack(ctx context.Context, hash string, plan casefile.Plan) e
 			return err
 		}
 	}
-	return released(results)
+	if err := released(results); err != nil {
+		return err
+	}
+	return e.allBack(ctx)
+}
+
+// allBack tells of what stands and is in no step of the release: somebody's run changed it after the release was shown.
+func (e *Engine) allBack(ctx context.Context) error {
+	if err := e.refresh(ctx); err != nil {
+		return err
+	}
+	p, err := e.Case.Progress(ctx)
+	if err != nil || len(p.Changes) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: changes that stand, made after this release was shown and not in it: %d; %s shows them", ErrPartly, len(p.Changes), e.next("release"))
 }
 
 // byPlan groups the release plan's steps: those that follow each other and are about the same plan.

@@ -44,6 +44,9 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 	if err := e.earlier(ctx, &plan, p); err != nil {
 		return plan, err
 	}
+	if err := e.reaches(plan); err != nil {
+		return plan, err
+	}
 	looks, err := e.weighAll(ctx, p.Changes)
 	if err != nil {
 		return plan, err
@@ -290,7 +293,7 @@ func (e *Engine) arrived(ctx context.Context, ch casefile.Change, a action.Actio
 
 func (e *Engine) ifLoggedOut(err error) error {
 	if loggedOut(err) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("stopped; log in and run cordon resume %s: %w", e.Case.Meta.ID, err)
+		return fmt.Errorf("stopped; log in and run %s: %w", e.next("resume"), err)
 	}
 	return nil
 }

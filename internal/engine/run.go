@@ -74,7 +74,7 @@ func (e *Engine) carryOn(ctx context.Context, a casefile.Approval, plan casefile
 		return r.fatal
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped; cordon resume %s goes on: %w", e.Case.Meta.ID, err)
+		return fmt.Errorf("stopped; %s goes on: %w", e.next("resume"), err)
 	}
 	return r.verdict(ctx)
 }
@@ -288,10 +288,7 @@ func (r *run) skip(ctx context.Context, s casefile.Step, reason string) casefile
 // log is what the journal holds of a step in this run.
 func (r *run) log(step int) (casefile.StepLog, error) {
 	l, err := r.Case.Step(casefile.StepKey{Plan: r.hash, Step: step})
-	if err != nil || l.Run < r.n {
-		return casefile.StepLog{}, err
-	}
-	return l, nil
+	return l.In(r.n), err
 }
 
 func (r *run) setAfter(n int, after json.RawMessage) {

@@ -15,8 +15,7 @@ func (e *Engine) second(plan casefile.Plan, hash string) error {
 		return nil
 	}
 	if len(e.Second) == 0 {
-		return fmt.Errorf("%w: a second person has to sign, because %s.\nGive them the plan's file (%s); they run: cordon countersign PLAN --out second.note\nand you add: --second second.note (plan %s)",
-			ErrDecision, why, writes(plan), hash)
+		return fmt.Errorf("%w, because %s (plan %s)", ErrSecond, why, hash)
 	}
 	c, err := casefile.CheckSecond(plan, hash, e.Second, e.Signer.VerifierKey())
 	if err != nil {
@@ -27,12 +26,4 @@ func (e *Engine) second(plan casefile.Plan, hash string) error {
 		return fmt.Errorf("%w: the second signature is by %s with key %s, which is not among the approvers' keys", ErrDecision, c.Person, c.Key)
 	}
 	return nil
-}
-
-// writes is the command that writes a plan of this kind into a file.
-func writes(p casefile.Plan) string {
-	if p.Kind == casefile.PlanRelease {
-		return "cordon release " + p.Case + " --out PLAN"
-	}
-	return "cordon plan … --out PLAN"
 }

@@ -91,7 +91,7 @@ func (r *run) changeOnce(ctx context.Context, s casefile.Step, a action.Action) 
 		r.setAfter(s.N, log.Done.After)
 		return casefile.Done, nil
 	}
-	if log.Intent != nil && log.Failed == nil && r.foreign(log) {
+	if log.Intent != nil && log.Intent.Run == r.n && log.Failed == nil && r.foreign(log) {
 		if patience := max(r.Patient, 0); r.now().Sub(log.IntentAt) < orDefault(patience) {
 			return casefile.Waiting, errTaken
 		}
@@ -123,7 +123,7 @@ func (r *run) changeOnce(ctx context.Context, s casefile.Step, a action.Action) 
 		}
 	}
 	// Taking a step over is an intent too: of two who do so at once, the journal lets one.
-	if log.Intent == nil || log.Failed != nil || r.foreign(log) || (!a.Partial && !action.Same(now, log.Intent.Before)) {
+	if log.Intent == nil || log.Intent.Run != r.n || log.Failed != nil || r.foreign(log) || (!a.Partial && !action.Same(now, log.Intent.Before)) {
 		if err := c.intend(ctx, log, now); err != nil {
 			return casefile.Waiting, err
 		}
@@ -342,7 +342,7 @@ func (c *attempt) fail(ctx context.Context, cause error, observed json.RawMessag
 		return casefile.Waiting, ctx.Err()
 	}
 	if loggedOut(cause) {
-		return casefile.Waiting, fmt.Errorf("the credentials have ended: log in and run cordon resume %s: %w", c.Case.Meta.ID, cause)
+		return casefile.Waiting, fmt.Errorf("the credentials have ended: log in and run %s: %w", c.next("resume"), cause)
 	}
 	body := casefile.FailedBody{Run: c.n, Error: cause.Error(), Observed: observed, Calls: c.rec.Calls()}
 	if _, err := c.append(ctx, casefile.Draft{Kind: casefile.EntryFailed, Plan: c.hash, Step: c.step.N, Body: body}, nil); err != nil {

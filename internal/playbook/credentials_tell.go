@@ -16,7 +16,7 @@ func (p *credentialsPlan) tell() {
 	p.draft.NotCaptured = append(p.draft.NotCaptured,
 		"when service-specific credentials, certificates and SSH keys were last used: IAM does not keep it, CloudTrail does")
 	if p.keys.any() {
-		p.warn("a release makes the keys Active again that are Active now, the leaked one too: replace it first, and leave that step as it is (cordon release --leave N --reason WHY)")
+		p.warn("a release makes the keys Active again that are Active now, the leaked one too: replace it first, and leave that step as it is (--leave N --reason WHY, when you release)")
 	}
 }
 
