@@ -47,6 +47,13 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.stdout, format+"\n", escaped(args)...)
 }
 
+// sayLines prints a text of several lines.
+func (a *app) sayLines(text string) {
+	for _, l := range strings.Split(text, "\n") {
+		a.say("%s", l)
+	}
+}
+
 // tell prints progress.
 func (a *app) tell(format string, args ...any) {
 	fmt.Fprintf(a.stderr, format+"\n", escaped(args)...)
@@ -175,6 +182,9 @@ func (a *app) engine(c *casefile.Case, conn *action.AWS, command string) (*engin
 	}
 	e := &engine.Engine{
 		AWS: conn, Case: c, Signer: signer, Person: a.who(),
+		Next: func(command string, more ...string) string {
+			return a.next(command, append([]string{a.caseArg(c.Meta.ID)}, more...)...)
+		},
 		Session: casefile.SessionBody{Version: version, Binary: binaryHash(), Command: command, Simulated: c.Meta.Simulated},
 	}
 	if !a.json() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +35,7 @@ EXIT STATUS
 			if err != nil {
 				return fmt.Errorf("read the plan: %w", err)
 			}
-			return a.apply(c.Context(), data, applying{approve: approve, irreversible: irreversible, wait: wait, second: second})
+			return a.apply(c.Context(), data, applying{file: args[0], approve: approve, irreversible: irreversible, wait: wait, second: second})
 		},
 	}
 	second.add(c)
@@ -69,11 +70,21 @@ func (a *app) approved(hash, given, question string) (how string, err error) {
 
 // applying says how a plan is carried out.
 type applying struct {
+	file         string // that holds the plan, where one does
 	approve      string // the hash, where it is known already
 	irreversible []int
 	wait         bool // for slow evidence
 	second       secondFlags
 	then         func(context.Context, *casefile.Case) error // what is done before the outcome is told; may be nil
+}
+
+// words are the plan and its approval as they are typed.
+func (how applying) words(hash string) []string {
+	words := []string{quoted(how.file), "--approve", hash}
+	for _, n := range how.irreversible {
+		words = append(words, "--irreversible", strconv.Itoa(n))
+	}
+	return words
 }
 
 func (a *app) apply(ctx context.Context, data []byte, how applying) error {
@@ -107,6 +118,9 @@ func (a *app) apply(ctx context.Context, data []byte, how applying) error {
 	end := a.watch(e, "applying", len(plan.Steps))
 	workErr := e.Apply(ctx, data, approval)
 	end()
+	if errors.Is(workErr, engine.ErrSecond) && how.file != "" {
+		workErr = fmt.Errorf("%w\n%s\n%s", workErr, secondPerson(how.file), a.next("apply", append(how.words(hash), "--second", "second.note")...))
+	}
 	if how.then != nil && ctx.Err() == nil && !errors.Is(workErr, engine.ErrDecision) {
 		workErr = errors.Join(workErr, how.then(ctx, c))
 		again, err := casefile.OpenCase(ctx, c.Store) // with what that added

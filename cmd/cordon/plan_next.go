@@ -26,15 +26,15 @@ func (a *app) toApply(out string) ending {
 func (a *app) sayApply(p casefile.Plan, hash, file string) {
 	approval := []string{quoted(file), "--approve", hash}
 	if casefile.NeedsSecond(p) != "" {
-		a.sayCountersign(file)
+		a.sayLines(secondPerson(file))
 		approval = append(approval, "--second", "second.note")
 	}
 	a.say("%s", a.next("apply", approval...))
 }
 
-// sayCountersign is what the second person types: without the hash, so that they are shown what they sign.
-func (a *app) sayCountersign(file string) {
-	a.say("The second person, who is given the plan's file, on a machine and with a key of their own:\ncordon countersign %s --out second.note\nThen you, with what that wrote:", quoted(file))
+// secondPerson is what the second person types: without the hash, so that they are shown what they sign.
+func secondPerson(file string) string {
+	return "The second person, who is given the plan's file, on a machine and with a key of their own:\ncordon countersign " + quoted(file) + " --out second.note\nThen you, with what that wrote:"
 }
 
 // toRespond ends a plan of respond, which asks for itself where there is a terminal and nobody has approved yet.
@@ -65,15 +65,18 @@ func (a *app) toCountersign(_ casefile.Plan, hash string) {
 func (a *app) toRelease(caseID, out string) ending {
 	return func(p casefile.Plan, hash string) {
 		a.say("\nrelease plan %s", hash)
-		approval := []string{a.caseArg(caseID), "--approve", hash}
 		if casefile.NeedsSecond(p) != "" {
-			if out == "" {
-				a.say("The second person needs the plan's file. Write it, and go on with what that prints:\n%s", a.next("release", a.caseArg(caseID), "--out", "back.json"))
-				return
-			}
-			a.sayCountersign(out)
-			approval = append(approval, "--second", "second.note")
+			a.sayLines(a.secondForRelease(caseID, hash, out))
+			return
 		}
-		a.say("%s", a.next("release", approval...))
+		a.say("%s", a.next("release", a.caseArg(caseID), "--approve", hash))
 	}
+}
+
+// secondForRelease is how a release comes to its second signature: by way of its file, where that is written already.
+func (a *app) secondForRelease(caseID, hash, out string) string {
+	if out == "" {
+		return "The second person needs the plan's file. Write it, and go on with what that prints:\n" + a.next("release", a.caseArg(caseID), "--out", "back.json")
+	}
+	return secondPerson(out) + "\n" + a.next("release", a.caseArg(caseID), "--approve", hash, "--second", "second.note")
 }

@@ -46,7 +46,7 @@ func (a *app) showPlan(data []byte, end ending) error {
 	a.list("not captured", p.NotCaptured)
 	a.list("WARNING", p.Warnings)
 	for _, s := range p.Unanswered {
-		a.say("  not answered       %s %s: %s", s.Kind, s.ID, whyUnanswered(s, p.Account))
+		a.say("  not answered       %s %s: %s", s.Kind, s.ID, a.whyUnanswered(s, p.Account))
 	}
 	if why := casefile.NeedsSecond(p); why != "" {
 		a.say("  two persons        a second one has to sign this plan, because %s", why)
@@ -155,25 +155,25 @@ func (a *app) showSpecial(title string, steps []casefile.Step, of func(casefile.
 }
 
 // whyUnanswered says what is to be done about what a plan has no steps for.
-func whyUnanswered(s casefile.Subject, account string) string {
-	command := planCommandFor(s)
+func (a *app) whyUnanswered(s casefile.Subject, account string) string {
+	here, elsewhere := a.planCommandFor(s), (&app{}).planCommandFor(s)
 	switch {
 	case !planned(s):
 		return fmt.Sprintf("this version has no %s playbook to plan with", s.Playbook)
 	case s.Account == "":
-		return fmt.Sprintf("the log does not say in which account it is; if it is in this one: %s", command)
+		return fmt.Sprintf("the log does not say in which account it is; if it is in this one: %s", here)
 	case s.Account != account:
-		return fmt.Sprintf("it is in account %s; with credentials of that account: %s", s.Account, command)
+		return fmt.Sprintf("it is in account %s; with credentials of that account: %s", s.Account, elsewhere)
 	}
-	return "the intruder got to it; it gets a plan of its own: " + command
+	return "the intruder got to it; it gets a plan of its own: " + here
 }
 
 // planCommandFor is the command that plans for a subject alone.
-func planCommandFor(s casefile.Subject) string {
+func (a *app) planCommandFor(s casefile.Subject) string {
 	word := map[casefile.Kind]string{
 		casefile.EC2Instance: "ec2", casefile.S3Bucket: "s3", casefile.RDSInstance: "rds", casefile.RDSCluster: "rds-cluster",
 	}[s.Kind]
-	line := "cordon plan " + cmp.Or(word, string(s.Kind)) + ":" + s.ID
+	line := a.next("plan", quoted(cmp.Or(word, string(s.Kind))+":"+s.ID))
 	if s.Region != "" && s.Regional() {
 		line += " --region " + s.Region
 	}

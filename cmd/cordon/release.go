@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -71,6 +72,9 @@ EXIT STATUS
 			end := a.watch(e, "putting back", len(plan.Steps))
 			workErr := e.Release(ctx, data, how)
 			end()
+			if errors.Is(workErr, engine.ErrSecond) {
+				workErr = fmt.Errorf("%w\n%s", workErr, a.secondForRelease(kase.Meta.ID, hash, out))
+			}
 			return a.outcome(ctx, kase, workErr)
 		},
 	}

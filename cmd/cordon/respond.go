@@ -103,7 +103,7 @@ func (r *response) keepThen(answer *scopeAnswer) func(context.Context, *casefile
 func (r *response) scopeThen(ctx context.Context, kase *casefile.Case) error {
 	answer, err := r.scopeInto(ctx, kase.Meta.ID, scopeFlags{from: r.plan.from})
 	if err != nil {
-		return fmt.Errorf("answer who did it and what they reached (the containment is not touched by this; cordon scope %s asks again): %w", kase.Meta.ID, err)
+		return fmt.Errorf("answer who did it and what they reached (the containment is not touched by this; %s asks again): %w", r.next("scope", append([]string{r.caseArg(kase.Meta.ID)}, r.asTyped(append(r.plan.from.takes, "public-keys")...)...)...), err)
 	}
 	r.late = answer.doc
 	return r.told(answer)
@@ -140,13 +140,13 @@ func (r *response) goOn(ctx context.Context, first casefile.Plan) error {
 		return fmt.Errorf("write the plan for what the intruder reached: %w", err)
 	}
 	if r.json() {
-		return fmt.Errorf("%w: the intruder reached more: %s is the plan for it: cordon apply %s --approve %s", engine.ErrDecision, out, out, casefile.HashBytes(next.data))
+		return fmt.Errorf("%w: the intruder reached more: %s is the plan for it: %s", engine.ErrDecision, out, r.next("apply", quoted(out), "--approve", casefile.HashBytes(next.data)))
 	}
 	r.say("\nTHE INTRUDER GOT FURTHER. This is the plan for whom else they can act as; it has not been carried out.\n")
 	if err := r.showPlan(next.data, r.toRespond(out, "")); err != nil {
 		return err
 	}
-	return errors.Join(r.apply(ctx, next.data, applying{wait: true, second: r.how.second}), next.lacks)
+	return errors.Join(r.apply(ctx, next.data, applying{file: out, wait: true, second: r.how.second}), next.lacks)
 }
 
 // beside is where the plan for what was reached is written: beside the first one, else here.

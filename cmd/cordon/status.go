@@ -125,6 +125,8 @@ func standing(ctx context.Context, c *casefile.Case) error {
 		return fmt.Errorf("%w: %s", engine.ErrPartly, p.NotContained)
 	case p.State != casefile.Released && open > 0:
 		return fmt.Errorf("%w: %s not done", engine.ErrPartly, counted(open, "step is", "steps are"))
+	case p.Release != "" && p.State != casefile.Released:
+		return fmt.Errorf("%w: the release is not finished: %s", engine.ErrPartly, counted(len(p.Changes), "change stands", "changes stand"))
 	case len(p.Loss) > 0:
 		return fmt.Errorf("%w: %s in the loss ledger", engine.ErrPartly, counted(len(p.Loss), "line", "lines"))
 	}

@@ -21,17 +21,32 @@ func (a *app) next(command string, args ...string) string {
 	if err != nil {
 		return strings.Join(words, " ")
 	}
+	has := func(name string) bool {
+		return other.Flags().Lookup(name) != nil || other.InheritedFlags().Lookup(name) != nil
+	}
 	for _, name := range carried {
-		f := a.typed.Flags().Lookup(name)
-		if f != nil && f.Changed && (other.Flags().Lookup(name) != nil || other.InheritedFlags().Lookup(name) != nil) {
-			words = append(words, flagWords(name, f.Value)...)
+		if has(name) {
+			words = append(words, a.asTyped(name)...)
 		}
 	}
 	return strings.Join(words, " ")
 }
 
-// again is this command line with more to it, and without some of its flags.
-func (a *app) again(more []string, without ...string) string {
+// asTyped are the flags among these that this command line has, as they are typed.
+func (a *app) asTyped(names ...string) (words []string) {
+	if a.typed == nil {
+		return nil
+	}
+	for _, name := range names {
+		if f := a.typed.Flags().Lookup(name); f != nil && f.Changed {
+			words = append(words, flagWords(name, f.Value)...)
+		}
+	}
+	return words
+}
+
+// again is this command line with more to it, instead of what it says of the same flags.
+func (a *app) again(more []string) string {
 	if a.typed == nil {
 		return "cordon … " + strings.Join(more, " ")
 	}
@@ -45,8 +60,8 @@ func (a *app) again(more []string, without ...string) string {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		if f := a.typed.Flags().Lookup(name); f != nil && f.Changed && !slices.Contains(without, name) {
-			words = append(words, flagWords(name, f.Value)...)
+		if !slices.Contains(more, "--"+name) {
+			words = append(words, a.asTyped(name)...)
 		}
 	}
 	return strings.Join(append(words, more...), " ")
