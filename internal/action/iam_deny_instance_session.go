@@ -77,6 +77,7 @@ var DenyInstanceSession = define(Spec[sessionDeny]{
 		}
 		return now.Policy + " -> " + to
 	},
+	Returns: roleSessionsReturn,
 })
 
 // sessionPolicyName is one per case and instance, so that a later step of the case can tighten the deny.

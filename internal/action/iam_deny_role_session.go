@@ -62,6 +62,9 @@ var DenyRoleSession = define(Spec[sessionDeny]{
 		return oneSessionImpact(t), nil
 	},
 	Change: func(t Target, _ sessionDeny) string { return oneSessionName(t) + " -> denied" },
+	// As RevokeRoleSessions.
+	Volatile: true,
+	Returns:  roleSessionsReturn,
 })
 
 func roleSessionPolicyName(t Target) string {

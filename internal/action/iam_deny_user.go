@@ -2,20 +2,17 @@ package action
 
 import (
 	"context"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"cordon/internal/casefile"
 )
 
-// userDeny says what cordon's policy is on the user: none, all, sessions, loose, where it is made and not attached, or
-// other, where somebody has put something else under its name.
+// userDeny says what cordon's policy is on the user: none, all, sessions, or other, where somebody has put something
+// else under its name.
 type userDeny struct {
 	Policy string `json:"policy"`
 }
-
-const policyLoose = "loose"
 
 // The forms of a user's deny, and the ways to put it on.
 const (
@@ -94,6 +91,7 @@ var DenyUser = define(Spec[userDeny]{
 	},
 	Change:   changeOfDeny,
 	Volatile: true,
+	Returns:  userSessionsReturn,
 })
 
 func userDenyName(t Target) string { return "cordon-deny-" + shortHash(t.Case, t.ID, t.OpID) }
@@ -110,9 +108,4 @@ func changeOfDeny(t Target, now userDeny) string {
 		return "everything is denied already"
 	}
 	return "everything -> denied" + how
-}
-
-// cutoffBy is AWS's time and the 30 seconds in which the policy spreads; see cutoffFor.
-func cutoffBy(answer *iam.GetUserOutput) (time.Time, error) {
-	return cutoffAfter(answer.ResultMetadata)
 }

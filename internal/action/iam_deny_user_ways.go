@@ -31,7 +31,7 @@ func denyWay(t Target) (way, error) {
 
 // sessionsPolicy denies what was issued until now, by the clock of the answer.
 func sessionsPolicy(user *iam.GetUserOutput) (string, error) {
-	cutoff, err := cutoffBy(user)
+	cutoff, err := cutoffAfter(user.ResultMetadata)
 	if err != nil {
 		return "", err
 	}
@@ -85,8 +85,8 @@ func whichUserDeny(document string, found bool) string {
 func DenyAllARN(partition string) string { return "arn:" + partition + ":iam::aws:policy/AWSDenyAll" }
 
 func observeDenyAll(ctx context.Context, c *AWS, t Target) (string, error) {
-	on, err := attachedTo(ctx, c, t.ID, DenyAllARN(c.Partition))
-	if on {
+	on, err := attachedToUser(ctx, c, t.ID)
+	if on[DenyAllARN(c.Partition)] {
 		return DenyAll, err
 	}
 	return policyNone, err

@@ -68,6 +68,10 @@ var RevokeRoleSessions = define(Spec[revocation]{
 	},
 	Impact: revocationImpact,
 	Change: func(Target, revocation) string { return "all sessions issued so far -> denied" },
+	// Before the step there is nothing of it that could have drifted, and a role that was deleted since the plan must not
+	// hold up the others.
+	Volatile: true,
+	Returns:  roleSessionsReturn,
 })
 
 func revocationName(t Target) string { return "cordon-revoke-" + shortHash(t.Case, t.OpID) }

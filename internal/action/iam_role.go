@@ -61,12 +61,13 @@ func findRole(ctx context.Context, c *AWS, name string) (*iam.GetRoleOutput, err
 	return out, nil
 }
 
-// uneditable says why no policy can be put on a role of AWS's own, and what to do instead, "" for other roles.
+// uneditable says why no policy can be put on a role of AWS's own, and what to do instead, "" for other roles. It goes by
+// the path, which AWS alone can give: a name is whoever makes the role's to choose, AWSReservedSSO_ in front or not.
 func uneditable(path, name string) string {
 	switch {
 	case strings.HasPrefix(path, "/aws-service-role/"):
 		return fmt.Sprintf("role %s is linked to an AWS service, which alone may change it: stop what uses it in that service", name)
-	case strings.HasPrefix(path, "/aws-reserved/sso.amazonaws.com/"), strings.HasPrefix(name, "AWSReservedSSO_"):
+	case strings.HasPrefix(path, "/aws-reserved/sso.amazonaws.com/"):
 		return fmt.Sprintf("role %s belongs to IAM Identity Center and cannot be edited in IAM: remove the assignment, or end the user's sessions, in Identity Center", name)
 	}
 	return ""

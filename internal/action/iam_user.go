@@ -108,24 +108,23 @@ func deleteUserPolicy(ctx context.Context, c *AWS, user, name string) error {
 	return nil
 }
 
-// attachedTo tells whether a managed policy is attached to a user.
-func attachedTo(ctx context.Context, c *AWS, user, arn string) (bool, error) {
+// attachedToUser lists the ARNs of the managed policies on a user.
+func attachedToUser(ctx context.Context, c *AWS, user string) (map[string]bool, error) {
+	on := map[string]bool{}
 	pages := iam.NewListAttachedUserPoliciesPaginator(c.IAM, &iam.ListAttachedUserPoliciesInput{UserName: aws.String(user)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if hasCode(err, "NoSuchEntity") {
-			return false, fmt.Errorf("user %s: %w", user, ErrGone)
+			return nil, fmt.Errorf("user %s: %w", user, ErrGone)
 		}
 		if err != nil {
-			return false, fmt.Errorf("list the managed policies of user %s: %w", user, err)
+			return nil, fmt.Errorf("list the managed policies of user %s: %w", user, err)
 		}
 		for _, p := range page.AttachedPolicies {
-			if aws.ToString(p.PolicyArn) == arn {
-				return true, nil
-			}
+			on[aws.ToString(p.PolicyArn)] = true
 		}
 	}
-	return false, nil
+	return on, nil
 }
 
 func attachToUser(ctx context.Context, c *AWS, user, arn string) error {

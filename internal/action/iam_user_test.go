@@ -109,27 +109,27 @@ func TestOthersPoliciesOfAUserAreNotOverwritten(t *testing.T) {
 		"no statement": `{"Version":"2012-10-17","Statement":[]}`,
 	} {
 		for _, params := range []map[string]string{{"form": DenyAll, "via": ViaInline}, {"form": DenySessions, "via": ViaInline}, nil} {
-			a := DenyUser
+			a, none, want := DenyUser, `{"policy":"none"}`, `{"policy":"other"}`
 			if params == nil {
-				a = DenyUserByPolicy
+				a, none, want = DenyUserByPolicy, `{"made":0,"policy":"none"}`, `{"made":1,"policy":"other"}`
 			}
 			target := Target{Target: alice(), Case: "case-1", OpID: "op-1", Params: params}
 			s := &script{answers: map[string]any{
 				"GetUserPolicy":            &iam.GetUserPolicyOutput{PolicyDocument: &document},
-				"GetPolicy":                &iam.GetPolicyOutput{Policy: &iamtypes.Policy{DefaultVersionId: aws.String("v2")}},
+				"ListPolicies":             &iam.ListPoliciesOutput{Policies: []iamtypes.Policy{{Arn: aws.String("arn:aws:iam::111122223333:policy" + denyPath(target) + "x"), DefaultVersionId: aws.String("v2")}}},
 				"GetPolicyVersion":         &iam.GetPolicyVersionOutput{PolicyVersion: &iamtypes.PolicyVersion{Document: &document}},
 				"ListAttachedUserPolicies": &iam.ListAttachedUserPoliciesOutput{},
 			}}
 			c := s.connect(t)
 			now, err := a.Observe(may(a), c, target)
-			if err != nil || string(now) != `{"policy":"other"}` {
+			if err != nil || string(now) != want {
 				t.Errorf("%s, %v: state %s, error %v", name, params, now, err)
 				continue
 			}
 			if err := a.Apply(may(a), c, target, now); err == nil || !strings.Contains(err.Error(), "left alone") {
 				t.Errorf("%s, %v: put over the policy: %v", name, params, err)
 			}
-			if err := a.Undo(may(a), c, target, json.RawMessage(`{"policy":"none"}`), now); err == nil {
+			if err := a.Undo(may(a), c, target, json.RawMessage(none), now); err == nil {
 				t.Errorf("%s, %v: the policy was taken off", name, params)
 			}
 			if n := len(sentOf[iam.PutUserPolicyInput](s)) + len(sentOf[iam.DeleteUserPolicyInput](s)) + len(sentOf[iam.DeletePolicyInput](s)); n > 0 {

@@ -32,6 +32,7 @@ type controlPolicy struct {
 	content      func(t Target) string // its text
 	on           func(t Target) string // the root, unit or account that gets it
 	accountWide  string
+	returns      string // see Spec
 }
 
 // maker makes the policy. It is found again by its name, which holds the op-id, and trusted by its content alone.
@@ -188,6 +189,7 @@ func (p controlPolicy) attacher() Action {
 		},
 		Change:      func(Target, attachedPolicy) string { return p.change },
 		AccountWide: p.accountWide,
+		Returns:     p.returns,
 	})
 }
 

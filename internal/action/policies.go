@@ -20,6 +20,14 @@ var agentActions = [...]string{
 	"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
 }
 
+// What a release of a deny brings back. A session lives on after the deny that stopped it: a role's up to 12 hours
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage-assume.html), one of a user's key up to 36
+// (docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html).
+const (
+	roleSessionsReturn = "sessions that it denies work again until they end, the intruder's too: up to 12 hours after they were issued. Wait for that, or leave this step"
+	userSessionsReturn = "sessions that it denies work again until they end, the intruder's too: up to 36 hours after they were issued. Wait for that, or leave this step"
+)
+
 type policyDocument struct {
 	Version   string
 	Statement []policyStatement

@@ -137,7 +137,7 @@ func TestRolesThatAreRefused(t *testing.T) {
 	for want, r := range map[string]*iam.GetRoleOutput{
 		"linked to an AWS service":   role("AWSServiceRoleForX", "/aws-service-role/x.amazonaws.com/", roleID),
 		"Identity Center":            role("AWSReservedSSO_Admin_0123", "/aws-reserved/sso.amazonaws.com/eu-west-1/", roleID),
-		"is not the one of the plan": role("web-app", "/", "AROANEWROLE"),
+		"is not the one of the plan": role("AWSReservedSSO_Admin_4567", "/", "AROANEWROLE"), // the name is the intruder's choice
 	} {
 		target := Target{Target: webRole(), Case: "case-1", OpID: "op-1", Params: map[string]string{"role_id": roleID}}
 		target.ID = *r.Role.RoleName

@@ -27,7 +27,8 @@ var ssoDeny = controlPolicy{
 		}
 		return DenySSOUserPolicy(*user)
 	},
-	on: func(t Target) string { return t.Param("root") },
+	on:      func(t Target) string { return t.Param("root") },
+	returns: roleSessionsReturn, // a permission set's last no longer (docs.aws.amazon.com/singlesignon/latest/userguide/howtosessionduration.html)
 }
 
 // DenySSOPolicy makes the policy, and DenySSOUser attaches it.

@@ -90,6 +90,7 @@ var LeaveGroups = define(Spec[ssoGroups]{
 		}
 		return errors.Join(failed...)
 	},
-	Change:  func(_ Target, now ssoGroups) string { return plural(len(now.Groups), "group") + " -> none" },
-	Partial: true,
+	Change: func(_ Target, now ssoGroups) string { return plural(len(now.Groups), "group") + " -> none" },
+	// A synchronisation, or an intruder, that changes them meanwhile must not hold up the cut.
+	Partial: true, Volatile: true,
 })

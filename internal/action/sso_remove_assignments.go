@@ -54,7 +54,8 @@ var RemoveAssignments = define(Spec[ssoAssignments]{
 	Change: func(_ Target, now ssoAssignments) string {
 		return plural(len(now.Assigned), "assignment") + " -> none"
 	},
-	Partial: true,
+	// An intruder who assigns on must not hold up the cut: what is there then is taken away.
+	Partial: true, Volatile: true,
 })
 
 // observeAssignments lists what the user has and what of it is being taken away: a removal that AWS has begun ends by

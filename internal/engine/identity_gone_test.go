@@ -119,7 +119,7 @@ func TestApplyToAUserWhoIsGone(t *testing.T) {
 		i.drill.World.Do(withoutUser)
 		e, _, ctx := i.process(0)
 		var drift *DriftError
-		if err := i.apply(ctx, e); !errors.As(err, &drift) || len(drift.Lines) != 3 {
+		if err := i.apply(ctx, e); !errors.As(err, &drift) || len(drift.Lines) != 1 {
 			t.Errorf("apply: %v", err)
 		}
 		for _, c := range i.drill.World.Calls() {

@@ -84,7 +84,7 @@ func draftRole(ctx context.Context, c *action.AWS, in Incident, o Options) (Draf
 	case strings.HasPrefix(path, "/aws-service-role/"):
 		p.tellServiceLinked(strings.Trim(strings.TrimPrefix(path, "/aws-service-role/"), "/"))
 		return p.draft, nil
-	case strings.HasPrefix(path, "/aws-reserved/"), strings.HasPrefix(p.name(), "AWSReservedSSO_"):
+	case strings.HasPrefix(path, "/aws-reserved/sso.amazonaws.com/"):
 		p.warn(fmt.Sprintf("role %s belongs to IAM Identity Center, where alone it can be changed: nothing is planned for the role itself", p.name()))
 		p.identityBehind(ctx)
 		return p.draft, nil

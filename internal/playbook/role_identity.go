@@ -66,12 +66,15 @@ func (p *rolePlan) centerUser() string {
 	case !strings.HasPrefix(aws.ToString(p.role.Path), "/aws-reserved/sso.amazonaws.com/"):
 		return ""
 	case p.in.Finding.Actor.Session != "" && p.in.Finding.Actor.Principal == aws.ToString(p.role.RoleName):
-		return p.in.Finding.Actor.Session // of another role's session the name is another person's, or nobody's
+		return p.in.Finding.Actor.Session // another role's session may be called anything, after somebody else too
 	case p.in.Reached != nil && p.in.Reached.Session != "":
 		return p.in.Reached.Session
 	}
 	for _, s := range p.in.Finding.Subjects {
-		if s.Kind == casefile.RoleSession {
+		if s.Kind != casefile.RoleSession {
+			continue
+		}
+		if role, ok := roleOf(s, p.in.Finding); ok && role.ID == p.name() {
 			return s.ID
 		}
 	}

@@ -325,3 +325,20 @@ func TestADirectorysUserIsDisabledWhereTheDirectoryIs(t *testing.T) {
 		}
 	}
 }
+
+// The name of another role's session is whoever assumed it's to choose: a colleague must not be disabled for it.
+func TestUserIsNotNamedByAnotherRolesSession(t *testing.T) {
+	const sso = "AWSReservedSSO_Admin_0123456789abcdef"
+	subject := func(kind casefile.Kind, id string) casefile.Subject {
+		return casefile.Subject{Kind: kind, ID: id, Account: "111122223333"}
+	}
+	for want, all := range map[string][]casefile.Subject{
+		"":                 {subject(casefile.IAMRole, "deploy"), subject(casefile.RoleSession, "frank@example.com"), subject(casefile.IAMRole, sso)},
+		"erin@example.com": {subject(casefile.IAMRole, "deploy"), subject(casefile.RoleSession, "frank@example.com"), subject(casefile.IAMRole, sso), subject(casefile.RoleSession, "erin@example.com")},
+	} {
+		p := &rolePlan{role: iamtypes.Role{RoleName: aws.String(sso), Path: aws.String("/aws-reserved/sso.amazonaws.com/")}, in: Incident{Finding: casefile.Incident{Subjects: all}}}
+		if got := p.centerUser(); got != want || (want == "") != says(p.draft.Warnings, "--sso-user") {
+			t.Errorf("%q, want %q; warnings %q", got, want, p.draft.Warnings)
+		}
+	}
+}

@@ -57,6 +57,14 @@ func (s roleScene) about(r awssim.Role) roleScene {
 	return s
 }
 
+// A name is whoever makes the role's to choose. Only AWS can give Identity Center's path.
+func TestRoleIsNotIdentityCentersByItsName(t *testing.T) {
+	s := assumed(t, "role-chain").about(awssim.Role{Name: "AWSReservedSSO_Admin_fedcba9876543210"})
+	if d := s.draft(Options{}); !slices.Contains(keys(d), "cut-sessions") {
+		t.Errorf("steps %v, warnings %q", keys(d), d.Warnings)
+	}
+}
+
 func TestDraftOfARole(t *testing.T) {
 	s := assumed(t, "role-many-users")
 	d := s.draft(Options{})
