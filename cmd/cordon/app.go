@@ -216,7 +216,7 @@ func (a *app) progress() func(engine.Event) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		a.tell("%7.2fs  %-8s %3d  %s  %s%s", time.Since(began).Seconds(), ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, note)
+		a.tell("%7.2fs  %-8s %3d  %s  %s%s", time.Since(began).Seconds(), ev.State, ev.Step.N, ev.Step.Action, ev.Step.On(), note)
 	}
 }
 

@@ -83,6 +83,14 @@ func standsBesides(p casefile.Progress) (n int) {
 	return n
 }
 
+// on is what a loss is of, called as the steps call it.
+func (c caseAnswer) on(t casefile.Target) string {
+	if at := slices.IndexFunc(c.Steps, func(s casefile.StepStatus) bool { return s.Target == t }); at >= 0 {
+		return c.Steps[at].On()
+	}
+	return t.ID
+}
+
 func (a *app) showCase(c caseAnswer) {
 	simulated := ""
 	if c.Simulated {
@@ -101,7 +109,7 @@ func (a *app) showCase(c caseAnswer) {
 		a.say("  NOT CONTAINED  %s", c.NotContained)
 	}
 	for _, l := range c.Loss {
-		a.say("  LOST         %s of %s: %s", l.Name, l.Target.ID, l.Reason)
+		a.say("  LOST         %s of %s: %s", l.Name, c.on(l.Target), l.Reason)
 	}
 	if c.State != casefile.Released {
 		a.list("will survive", c.Survives)
@@ -154,7 +162,7 @@ func (a *app) showDropped(c caseAnswer) {
 			why = ": " + s.Error
 		}
 		a.say("  NOT DONE     %s %s, step %d of plan %.12s, is %s, and the plan made later for the same subject does not do it%s",
-			s.Action, short(s.Target.ID), s.N, s.Plan, s.State, why)
+			s.Action, short(s.On()), s.N, s.Plan, s.State, why)
 	}
 	if c.Standing > 0 {
 		a.say("  stands too   %s of earlier plans of this case: a release puts them back with the rest", counted(c.Standing, "change", "changes"))
@@ -190,9 +198,9 @@ func (a *app) showStates(c caseAnswer) {
 			a.say("  %s", c.Plans[at])
 		}
 		if g.n == 1 {
-			a.say("  %2d  %-8s %-32s %s%s", g.first.N, g.first.State, g.first.Action, short(g.first.Target.ID), note(g.first))
+			a.say("  %2d  %-8s %-32s %s%s", g.first.N, g.first.State, g.first.Action, short(g.first.On()), note(g.first))
 			continue
 		}
-		a.say("      %-8s %-32s %s of them, from %s to %s", g.first.State, g.first.Action, thousands(g.n), short(g.first.Target.ID), short(g.last.Target.ID))
+		a.say("      %-8s %-32s %s of them, from %s to %s", g.first.State, g.first.Action, thousands(g.n), short(g.first.On()), short(g.last.On()))
 	}
 }

@@ -91,7 +91,7 @@ func (a *app) stepsBar(doing string, n int) (notify func(engine.Event), end func
 			return
 		case casefile.Failed, casefile.Drift, casefile.Skipped:
 			b.above(func() {
-				a.tell("%-8s %3d  %s  %s: %s", ev.State, ev.Step.N, ev.Step.Action, ev.Step.Target.ID, ev.Note)
+				a.tell("%-8s %3d  %s  %s: %s", ev.State, ev.Step.N, ev.Step.Action, ev.Step.On(), ev.Note)
 			})
 		}
 		mu.Lock()

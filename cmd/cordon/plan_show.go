@@ -231,10 +231,7 @@ func wrap(text string, width int) []string {
 func (a *app) showStep(s casefile.Step) {
 	what := s.Action
 	if s.Target.ID != "" {
-		what += "  " + short(s.Target.ID)
-	}
-	if name := s.Params["name"]; s.Target.Kind == casefile.IdentityCenterUser && name != "" {
-		what = s.Action + "  " + tidyName(name) // its id says nothing to anybody; the plan's file and the report have both
+		what += "  " + short(s.On())
 	}
 	a.say("  %2d  %-46s %s", s.N, what, s.Change)
 	for _, i := range s.Impact {
@@ -244,18 +241,9 @@ func (a *app) showStep(s casefile.Step) {
 	}
 }
 
-// tidyName bounds a name that somebody else has chosen.
-func tidyName(name string) string {
-	const most = 64
-	if r := []rune(name); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return name
-}
-
-// short keeps the telling end of an ARN.
+// short keeps the telling end of an ARN. What has a space in it is none, but begins with a name.
 func short(id string) string {
-	if strings.HasPrefix(id, "arn:") {
+	if strings.HasPrefix(id, "arn:") && !strings.Contains(id, " ") {
 		parts := strings.SplitN(id, ":", 6)
 		return parts[len(parts)-1]
 	}

@@ -172,6 +172,32 @@ type Step struct {
 	Writes       []string          `json:"writes"`
 }
 
+// Called is the name of a step's target where its id says nothing to anybody, "" where the id does. Somebody else has
+// chosen it.
+func (s Step) Called() string {
+	if s.Target.Kind != IdentityCenterUser {
+		return ""
+	}
+	const most = 64
+	if name := []rune(s.Params["name"]); len(name) > most {
+		return string(name[:most]) + "…"
+	}
+	return s.Params["name"]
+}
+
+// On is a step's target as it is told: by its name, where it has one, and its id.
+func (s Step) On() string { return named(s.Called(), s.Target.ID) }
+
+// On is the target as it is told: by its name, where it has one, and its id.
+func (s StepStatus) On() string { return named(s.Name, s.Target.ID) }
+
+func named(name, id string) string {
+	if name == "" {
+		return id
+	}
+	return name + " (" + id + ")"
+}
+
 // Plan kinds.
 const (
 	PlanContain = "contain"

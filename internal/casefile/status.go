@@ -52,6 +52,7 @@ type StepStatus struct {
 	Action  string    `json:"action"`
 	Phase   Phase     `json:"phase"`
 	Target  Target    `json:"target"`
+	Name    string    `json:"name,omitempty"` // of the target, where its id says nothing
 	State   StepState `json:"state"`
 	Started string    `json:"started,omitempty"`
 	Ended   string    `json:"ended,omitempty"`
@@ -231,7 +232,7 @@ func statuses(plan Plan, logs map[StepKey]*StepLog, a Approval) []StepStatus {
 }
 
 func stepStatus(s Step, l *StepLog, run int) StepStatus {
-	st := StepStatus{N: s.N, Action: s.Action, Phase: s.Phase, Target: s.Target, State: Todo}
+	st := StepStatus{N: s.N, Action: s.Action, Phase: s.Phase, Target: s.Target, Name: s.Called(), State: Todo}
 	if l == nil || l.Run < run {
 		return st
 	}

@@ -183,7 +183,7 @@ func (e *Engine) compare(ctx context.Context, s casefile.Step, a action.Action) 
 	t := action.Target{Target: s.Target, Case: e.Case.Meta.ID, Params: s.Params}
 	now, err := a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(s.Target.Region), t)
 	if errors.Is(err, action.ErrGone) {
-		return nil, fmt.Sprintf("step %d, %s %s: it does not exist any more", s.N, s.Target.Kind, s.Target.ID), nil
+		return nil, fmt.Sprintf("step %d, %s %s: it does not exist any more", s.N, s.Target.Kind, s.On()), nil
 	}
 	if err != nil {
 		// The step itself looks again, and fails on its own where it still cannot: one unreadable step must
@@ -200,7 +200,7 @@ func (e *Engine) compare(ctx context.Context, s casefile.Step, a action.Action) 
 	if st == action.Done {
 		return now, "", nil
 	}
-	return nil, fmt.Sprintf("step %d, %s %s: planned on %s, now %s", s.N, s.Target.Kind, s.Target.ID, s.Before, now), nil
+	return nil, fmt.Sprintf("step %d, %s %s: planned on %s, now %s", s.N, s.Target.Kind, s.On(), s.Before, now), nil
 }
 
 // approve makes plan, finding and approval durable. Nothing is sent before.

@@ -89,7 +89,7 @@ func released(results []*undoing) error {
 	d := &DriftError{}
 	var failed []string
 	for _, r := range results {
-		line := fmt.Sprintf("%s %s: %s", r.step.Action, r.step.Target.ID, r.note)
+		line := fmt.Sprintf("%s %s: %s", r.step.Action, r.step.On(), r.note)
 		switch r.state {
 		case casefile.Drift:
 			d.Lines = append(d.Lines, line)

@@ -54,7 +54,7 @@ func (e *Engine) PlanRelease(ctx context.Context) (casefile.Plan, error) {
 	for i := len(p.Changes) - 1; i >= 0; i-- {
 		s := looks[i].step(p.Changes[i], len(plan.Steps)+1)
 		if looks[i].what == drifted {
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf("step %d (%s %s) will be left: %s", s.N, s.Action, s.Target.ID, looks[i].reason))
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf("step %d (%s %s) will be left: %s", s.N, s.Action, s.On(), looks[i].reason))
 		}
 		plan.Steps = append(plan.Steps, s)
 	}
@@ -90,6 +90,7 @@ func (e *Engine) earlier(ctx context.Context, plan *casefile.Plan, p casefile.Pr
 // weighed is what a look at one change found.
 type weighed struct {
 	action action.Action
+	name   string // of what it is about, where its action knows one
 	now    json.RawMessage
 	want   json.RawMessage // what putting back makes of it
 	theirs string          // what then stays different, by somebody else's doing
@@ -136,6 +137,9 @@ func (w weighed) step(ch casefile.Change, n int) casefile.Step {
 		Change: w.what, Impact: []string{}, Reads: a.Reads.Plus(a.UndoReads).Strings(), Writes: a.UndoWrites.Strings(),
 		Params: map[string]string{"plan": ch.Plan, "step": strconv.Itoa(ch.Step), "run": strconv.Itoa(ch.Intent.Run), "verdict": w.what},
 	}
+	if w.name != "" {
+		s.Params["name"] = w.name
+	}
 	if w.reason != "" {
 		s.Change += ": " + w.reason
 	}
@@ -149,13 +153,14 @@ func (w weighed) step(ch casefile.Change, n int) casefile.Step {
 // changed it meanwhile.
 func (e *Engine) weigh(ctx context.Context, ch casefile.Change, w *weighed) error {
 	a := w.action
-	if !a.Undoable() {
-		w.what = keeps
-		return nil
-	}
 	t, err := e.changed(ctx, ch)
 	if err != nil {
 		return err
+	}
+	w.name = t.Param("name")
+	if !a.Undoable() {
+		w.what = keeps
+		return nil
 	}
 	now, err := a.Observe(action.Allow(ctx, a.Reads, nil, nil), e.AWS.In(t.Region), t)
 	if errors.Is(err, action.ErrGone) {

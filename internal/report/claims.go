@@ -62,7 +62,7 @@ func (b *builder) claimLeft(r *Report, e EarlierPlan) {
 	}
 }
 
-func what(s Step) string { return fmt.Sprintf("%s on %s %s", s.Action, s.Target.Kind, s.Target.ID) }
+func what(s Step) string { return fmt.Sprintf("%s on %s %s", s.Action, s.Target.Kind, s.On()) }
 
 // saying is how a claim names its step and the times of it: one step by its target, or many that are alike.
 type saying struct{ what, proved, undone string }

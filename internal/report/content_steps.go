@@ -199,7 +199,7 @@ func planned(change string, params map[string]string) string {
 }
 
 func actionWords(s Step) string {
-	w := fmt.Sprintf("%s: %s %s", s.Action, s.Target.Kind, s.Target.ID)
+	w := fmt.Sprintf("%s: %s %s", s.Action, s.Target.Kind, s.On())
 	if s.Target.Account != "" {
 		w += ", in account " + s.Target.Account
 	}

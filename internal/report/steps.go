@@ -136,7 +136,7 @@ func (e *EarlierPlan) stands(p casefile.Progress) {
 
 // earlierStatus is where a step of a plan from before an earlier release stands, of which Progress says nothing.
 func (b *builder) earlierStatus(plan string, s casefile.Step) casefile.StepStatus {
-	st := casefile.StepStatus{N: s.N, Action: s.Action, Phase: s.Phase, Target: s.Target, State: casefile.Todo}
+	st := casefile.StepStatus{N: s.N, Action: s.Action, Phase: s.Phase, Target: s.Target, Name: s.Called(), State: casefile.Todo}
 	l := b.logs[casefile.StepKey{Plan: plan, Step: s.N}]
 	if l == nil {
 		return st
