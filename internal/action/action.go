@@ -268,6 +268,15 @@ func canonical(m json.RawMessage) []byte {
 	return v
 }
 
+// seen spells a state as define does, for a draft that knows it already.
+func seen(state any) json.RawMessage {
+	text, err := json.Marshal(state)
+	if err != nil {
+		panic(err) // states are strings, numbers, and lists and maps of them
+	}
+	return text
+}
+
 func decode[S any](m json.RawMessage) (S, error) {
 	var s S
 	if err := json.Unmarshal(m, &s); err != nil {

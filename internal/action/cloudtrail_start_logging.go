@@ -15,6 +15,9 @@ type trailState struct {
 	Logging bool `json:"logging"`
 }
 
+// TrailStopped is what StartLogging observes of a trail that does not record.
+var TrailStopped = seen(trailState{})
+
 // StartLogging makes a trail record again. It has to be asked for in the trail's home region
 // (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_StartLogging.html).
 var StartLogging = define(Spec[trailState]{

@@ -16,6 +16,9 @@ type detectorState struct {
 	Enabled bool `json:"enabled"`
 }
 
+// DetectorOff is what EnableDetector observes of a detector that does not look.
+var DetectorOff = seen(detectorState{})
+
 // EnableDetector makes GuardDuty look again in one region
 // (docs.aws.amazon.com/guardduty/latest/APIReference/API_UpdateDetector.html).
 var EnableDetector = define(Spec[detectorState]{

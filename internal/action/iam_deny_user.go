@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
@@ -93,6 +94,15 @@ var DenyUser = define(Spec[userDeny]{
 	Volatile: true,
 	Returns:  userSessionsReturn,
 })
+
+// DenySeen is what DenyUser observes of a user before anything was done: nothing of cordon's is on it, or AWSDenyAll is
+// already, where that is the way.
+func DenySeen(denied bool) json.RawMessage {
+	if denied {
+		return seen(userDeny{DenyAll})
+	}
+	return seen(userDeny{policyNone})
+}
 
 func userDenyName(t Target) string { return "cordon-deny-" + shortHash(t.Case, t.ID, t.OpID) }
 

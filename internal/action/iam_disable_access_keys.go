@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -20,28 +21,52 @@ var DisableKeys = disable(credentialKind{
 	reads:   Ops{op((*iam.Client).ListAccessKeys), op((*iam.Client).GetAccessKeyLastUsed), op((*iam.Client).GetUser)},
 	writes:  Ops{op((*iam.Client).UpdateAccessKey)},
 	list: func(ctx context.Context, c *AWS, user string) (map[string]string, error) {
-		keys := map[string]string{}
-		pages := iam.NewListAccessKeysPaginator(c.IAM, &iam.ListAccessKeysInput{UserName: aws.String(user)})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			for _, k := range page.AccessKeyMetadata {
-				keys[aws.ToString(k.AccessKeyId)] = string(k.Status)
-			}
-		}
-		return keys, nil
+		keys, err := AccessKeys(ctx, c, user)
+		return statuses(keys), err
 	},
 	set: func(ctx context.Context, c *AWS, user, id string, status iamtypes.StatusType) error {
 		_, err := c.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: aws.String(user), AccessKeyId: aws.String(id), Status: status})
 		return err
 	},
-	impact: lastUses,
+	impact: LastUses,
 })
 
-// lastUses says what each active key was last used for: that is what will fail.
-func lastUses(ctx context.Context, c *AWS, _ string, active []string) ([]string, error) {
+// Key is an access key of a user.
+type Key struct {
+	ID     string
+	Status iamtypes.StatusType
+	Made   time.Time
+}
+
+// AccessKeys lists the keys of a user.
+func AccessKeys(ctx context.Context, c *AWS, user string) ([]Key, error) {
+	var keys []Key
+	pages := iam.NewListAccessKeysPaginator(c.IAM, &iam.ListAccessKeysInput{UserName: aws.String(user)})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range page.AccessKeyMetadata {
+			keys = append(keys, Key{aws.ToString(k.AccessKeyId), k.Status, aws.ToTime(k.CreateDate)})
+		}
+	}
+	return keys, nil
+}
+
+func statuses(keys []Key) map[string]string {
+	all := map[string]string{}
+	for _, k := range keys {
+		all[k.ID] = string(k.Status)
+	}
+	return all
+}
+
+// KeysSeen is what DisableKeys observes of a user who has these keys.
+func KeysSeen(keys []Key) json.RawMessage { return seen(userCredentials{statuses(keys)}) }
+
+// LastUses says what each active key was last used for: that is what will fail.
+func LastUses(ctx context.Context, c *AWS, _ string, active []string) ([]string, error) {
 	var lines []string
 	for _, id := range active {
 		out, err := c.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})

@@ -160,7 +160,7 @@ type Step struct {
 	Summary      string            `json:"summary"`
 	Change       string            `json:"change,omitempty"` // one line for people: what is now -> what will be
 	Params       map[string]string `json:"params,omitempty"` // the action's options, decided at plan time
-	Before       json.RawMessage   `json:"before,omitempty"` // what Observe saw while planning; absent on gathering steps
+	Before       json.RawMessage   `json:"before,omitempty"` // what was seen while planning; absent on gathering steps, and where nothing could be
 	Impact       []string          `json:"impact"`
 	Irreversible string            `json:"irreversible,omitempty"`
 	Partly       string            `json:"partly,omitempty"`

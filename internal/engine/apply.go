@@ -190,7 +190,7 @@ func (e *Engine) compare(ctx context.Context, s casefile.Step, a action.Action) 
 		// not keep the others from cutting.
 		return nil, "", nil
 	}
-	if action.Same(now, s.Before) {
+	if len(s.Before) == 0 || action.Same(now, s.Before) { // what the plan could not see has not drifted from it
 		return now, "", nil
 	}
 	st, err := a.Status(t, now)

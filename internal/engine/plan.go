@@ -29,10 +29,20 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(atOnce)
+	unseen := make([]error, len(steps))
 	for i := range steps {
-		work.Go(func() error { return look(ctx, c, base.Case, &steps[i], draft.Steps[i]) })
+		work.Go(func() error {
+			unseen[i] = look(ctx, c, base.Case, &steps[i], draft.Steps[i])
+			if err := unseen[i]; errors.Is(err, action.ErrGone) || loggedOut(err) || ctx.Err() != nil {
+				return err
+			}
+			return nil
+		})
 	}
 	if err := work.Wait(); err != nil {
+		return base, err
+	}
+	if err := sayUnseen(steps, unseen); err != nil {
 		return base, err
 	}
 	if !(casefile.Plan{Steps: steps}).Contains() {
@@ -43,6 +53,29 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 	base.NotCaptured = more(base.NotCaptured, draft.NotCaptured)
 	base.Warnings = more(base.Warnings, draft.Warnings)
 	return base, nil
+}
+
+// sayUnseen says at each step that could not be looked at that it was not: it looks again when it is its turn, and one
+// that nobody may look at keeps no other from being planned. Where none could be, there is nothing to plan from.
+func sayUnseen(steps []casefile.Step, unseen []error) error {
+	seen := false
+	for i, err := range unseen {
+		if err == nil {
+			seen = seen || len(steps[i].Before) > 0
+			continue
+		}
+		steps[i].Change = "could not be looked at"
+		steps[i].Impact = append(steps[i].Impact, "what it is now, and who else is hit, could not be read: "+err.Error())
+	}
+	if seen {
+		return nil
+	}
+	for _, err := range unseen {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // more adds lines, each once: drafts of several subjects may say the same.
@@ -115,7 +148,10 @@ func look(ctx context.Context, c *action.AWS, caseID string, s *casefile.Step, d
 		}
 		return nil
 	}
-	now, err := a.Observe(ctx, there, t)
+	now, err := d.Now, error(nil)
+	if now == nil {
+		now, err = a.Observe(ctx, there, t)
+	}
 	if err != nil {
 		return fmt.Errorf("plan step %d, %s: %w", s.N, a.Name, err)
 	}
@@ -123,7 +159,7 @@ func look(ctx context.Context, c *action.AWS, caseID string, s *casefile.Step, d
 	if a.Change != nil {
 		s.Change = a.Change(t, now)
 	}
-	if a.Impact == nil {
+	if a.Impact == nil || d.Now != nil {
 		return nil
 	}
 	hits, err := a.Impact(ctx, there, t, now)

@@ -103,9 +103,13 @@ func (p *accountPlan) users() {
 		target := p.part(casefile.IAMUser, u.name, "")
 		target.ARN = u.arn
 		keys := Step{Key: "keys-" + u.name, Action: action.DisableKeys, Target: target}
+		if u.unlisted == nil {
+			keys.Now, keys.Impact = action.KeysSeen(u.keys), u.uses
+		}
 		if via, why := denyVia(action.DenyAll, p.room(u)); via != "" {
 			deny := "deny-" + u.name
-			p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
+			denied := via == action.ViaManaged && slices.Contains(u.attached, action.DenyAllARN(p.c.Partition))
+			p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Now: action.DenySeen(denied), Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
 			keys.AfterAny = []string{deny}
 		} else {
 			p.warn(fmt.Sprintf("NOT DENIED: user %s: %s. Its password and the sessions made from its keys go on working: take off one of its policies, and plan again", u.name, why))

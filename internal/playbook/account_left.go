@@ -92,7 +92,7 @@ func (p *accountPlan) warnOf(lines []string) {
 	p.warn(lines...)
 }
 
-// leftBehind names by what an intruder may come back: providers, and users and roles that are new.
+// leftBehind names by what an intruder may come back: providers, and users, keys and roles that are new.
 func (p *accountPlan) leftBehind() {
 	var lines []string
 	opened := p.openedTo()
@@ -135,23 +135,35 @@ func signsInTo(roles []string, arn string) string {
 // before is how much older than the finding something may be and still be the intruder's work: findings come late.
 const before = 7 * 24 * time.Hour
 
-// newcomers are the users and roles that were made since shortly before the finding, or, where no finding says when, the
-// five newest. Newest first.
-func (p *accountPlan) newcomers() []string {
-	type newcomer struct {
-		what string
-		made time.Time
-	}
+type newcomer struct {
+	what string
+	made time.Time
+}
+
+// comers are all of them, apart from keys that came within a day with their user: that these are as new goes without
+// saying.
+func (p *accountPlan) comers() []newcomer {
 	var all []newcomer
 	for _, u := range p.people {
 		all = append(all, newcomer{"user " + u.name, u.made})
+		for _, k := range u.keys {
+			if k.Made.Sub(u.made) > 24*time.Hour {
+				all = append(all, newcomer{"access key " + k.ID + " of user " + u.name, k.Made})
+			}
+		}
 	}
 	for _, r := range p.roles {
 		if path := aws.ToString(r.Path); !strings.HasPrefix(path, "/aws-service-role/") && !strings.HasPrefix(path, "/aws-reserved/") {
 			all = append(all, newcomer{"role " + aws.ToString(r.RoleName), aws.ToTime(r.CreateDate)})
 		}
 	}
-	all = slices.DeleteFunc(all, func(n newcomer) bool { return n.made.IsZero() })
+	return slices.DeleteFunc(all, func(n newcomer) bool { return n.made.IsZero() })
+}
+
+// newcomers are the users, keys and roles that were made since shortly before the finding, or, where no finding says
+// when, the five newest. Newest first.
+func (p *accountPlan) newcomers() []string {
+	all := p.comers()
 	slices.SortStableFunc(all, func(a, b newcomer) int { return cmp.Or(b.made.Compare(a.made), strings.Compare(a.what, b.what)) })
 	what := "is new"
 	start, err := time.Parse(time.RFC3339, p.in.Finding.Start)

@@ -70,6 +70,16 @@ func TestNewcomers(t *testing.T) {
 			t.Errorf("since %q: %q, want %s", c.start, got, c.want)
 		}
 	}
+	// An old user's new key is what an intruder comes back by; that a new user's key is new goes without saying.
+	old.keys = []action.Key{{ID: "AKIAOLDEXAMPLE000001", Made: at.AddDate(-1, 0, 0)}, {ID: "AKIANEWEXAMPLE000001", Made: at.Add(2 * time.Hour)}}
+	late.keys = []action.Key{{ID: "AKIALATEEXAMPLE00001", Made: at.Add(time.Hour)}}
+	for _, start := range []string{at.Format(time.RFC3339), ""} {
+		got := plan(start, old, late).newcomers()
+		if len(got) < 2 || !strings.HasPrefix(got[0], "access key AKIANEWEXAMPLE000001 of user old (made 2026-11-20T05:00:00Z) is ") || !strings.HasPrefix(got[1], "user late") || said(got, "AKIALATE") {
+			t.Errorf("since %q: %q", start, got)
+		}
+	}
+	old.keys, late.keys = nil, nil
 	var flood []person
 	for i := range 500 {
 		flood = append(flood, person{name: fmt.Sprint("x", i), made: at})

@@ -28,6 +28,8 @@ var accountReads = action.Ops{
 	action.Call((*organizations.Client).DescribePolicy), action.Call((*organizations.Client).DescribeAccount), action.Call((*iam.Client).GetRole),
 	action.Call((*iam.Client).ListOrganizationsFeatures),
 	action.Call((*iam.Client).GetAccountAuthorizationDetails), action.Call((*iam.Client).GetAccountSummary),
+	action.Call((*iam.Client).ListAccessKeys), action.Call((*iam.Client).GetAccessKeyLastUsed),
+	action.Call((*iam.Client).GenerateCredentialReport), action.Call((*iam.Client).GetCredentialReport),
 	action.Call((*ec2.Client).DescribeRegions),
 	action.Call((*iam.Client).ListSAMLProviders), action.Call((*iam.Client).ListOpenIDConnectProviders),
 	action.Call((*account.Client).GetContactInformation), action.Call((*account.Client).GetAlternateContact),
@@ -68,6 +70,11 @@ type person struct {
 	inline        int // characters of inline policies
 	attached      []string
 	made          time.Time
+
+	keys     []action.Key
+	unlisted error    // why keys is not known
+	uses     []string // what the active keys were last used for, a line each
+	gone     bool     // deleted while it was looked at
 }
 
 // surveyAccount looks at the organisation, at IAM and at all regions side by side.
@@ -76,7 +83,7 @@ func surveyAccount(ctx context.Context, c *action.AWS, id string) *accountSurvey
 	var all sync.WaitGroup
 	all.Go(func() { s.lookOutside(ctx, c) })
 	if s.inside {
-		all.Go(func() { s.lookAtPeople(ctx, c) })
+		all.Go(func() { s.lookAtPeople(ctx, c); s.lookAtKeys(ctx, c) })
 		all.Go(func() { s.lookAtRoot(ctx, c) })
 		all.Go(func() { s.lookAtRegions(ctx, c) })
 		all.Go(func() { s.lookAtContacts(ctx, c) })

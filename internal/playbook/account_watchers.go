@@ -26,7 +26,7 @@ type darkDetector struct{ id, region, administrator string }
 // watchers are what records and looks: whoever takes an account switches it off first.
 func (p *accountPlan) watchers() {
 	for _, t := range p.trails {
-		p.add(Step{Key: "trail-" + t.arn, Action: action.StartLogging, Target: p.part(casefile.Trail, t.arn, t.region)})
+		p.add(Step{Key: "trail-" + t.arn, Action: action.StartLogging, Target: p.part(casefile.Trail, t.arn, t.region), Now: action.TrailStopped})
 	}
 	for _, d := range p.detectors {
 		s := Step{Key: "detector-" + d.region, Action: action.EnableDetector, Target: p.part(casefile.Detector, d.id, d.region)}

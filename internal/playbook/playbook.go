@@ -3,6 +3,7 @@ package playbook
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -100,5 +101,9 @@ type Step struct {
 	AfterAny []string // ended before, however
 	Summary  string   // default: the action's own
 	Impact   []string // beyond what the action itself finds
+	// Now is what the draft has seen of the target, spelt as the action's own look would. Then the action is asked
+	// neither for that nor for whom it hits, which Impact says: a thousand targets that one answer tells of need no
+	// thousand calls. Nil: the action looks.
+	Now      json.RawMessage
 	Deadline time.Duration
 }
