@@ -195,7 +195,7 @@ func permanent(err error) bool {
 	code := action.Code(err)
 	for _, p := range []string{
 		"AccessDenied", "UnauthorizedOperation", "AuthFailure", "OptInRequired", "LimitExceeded", "MalformedPolicy",
-		"ValidationError", "InvalidParameter", "MissingParameter", "UnsupportedOperation", "OperationNotPermitted",
+		"ValidationError", "ValidationException", "InvalidParameter", "MissingParameter", "UnsupportedOperation", "OperationNotPermitted",
 		"UnmodifiableEntity", "Unsupported", "Disabled", "KMSInvalidState",
 	} {
 		if strings.Contains(code, p) {

@@ -29,6 +29,7 @@ func TestIdentitiesOverHTTP(t *testing.T) {
 		{"a role, its doors and its providers", roleAndItsDoors},
 		{"one session of a role", roleOneSession},
 		{"a role whose policies leave no room", roleWithoutRoom},
+		{"a role of Identity Center and the user behind it", roleOfIdentityCenter},
 		{"an account by a policy", accountByPolicy},
 		{"an account by a unit", accountByUnit},
 		{"an account from inside", accountFromInside},

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -21,8 +22,8 @@ var lacking = []struct{ service, operation, target, instead string }{
 	{"iam", "AddClientIDToOpenIDConnectProvider", "", "the proxy makes the provider anew with that client id"},
 	{"iam", "RemoveClientIDFromOpenIDConnectProvider", "", "the proxy makes the provider anew without that client id"},
 	{"sts", "AssumeRoot", "", "sessions of the root user are not tried over HTTP: internal/awssim alone has them"},
-	{"identitystore", "UpdateUser", "AWSIdentityStore", "users of Identity Center are not tried over HTTP: internal/awssim alone has them"},
-	{"sso", "DescribePermissionSetProvisioningStatus", "SWBExternalService", "users of Identity Center are not tried over HTTP: internal/awssim alone has them"},
+	{"identitystore", "UpdateUser", "AWSIdentityStore", "the proxy refuses it: that a user is disabled is not tried over HTTP, internal/awssim alone has it"},
+	{"sso", "ListAccountAssignmentDeletionStatus", "SWBExternalService", "the proxy says that none is under way: moto's end at once"},
 	{"account", "/getContactInformation", "", "the proxy gives an address"},
 	{"cloudtrail", "LookupEvents", "CloudTrail_20131101", "event history is not tried over HTTP: internal/awssim and the logs of the tests have it"},
 }
@@ -74,6 +75,18 @@ type serviceCredential struct{ id, user, service, status string }
 // docs.aws.amazon.com/accounts/latest/reference/API_GetContactInformation.html).
 func (p *proxy) answerIdentity(w http.ResponseWriter, r *http.Request, c call) bool {
 	switch c.operation {
+	case "DescribeUser":
+		if c.service != "identitystore" {
+			return false
+		}
+		p.describeUser(w, r, c)
+	case "UpdateUser":
+		if c.service != "identitystore" {
+			return false
+		}
+		http.Error(w, `{"__type":"ValidationException","message":"there is no such attribute"}`, http.StatusBadRequest)
+	case "ListAccountAssignmentDeletionStatus":
+		p.json(w, map[string]any{"AccountAssignmentsDeletionStatus": []any{}})
 	case "POST /getContactInformation":
 		p.json(w, map[string]any{"ContactInformation": map[string]string{
 			"FullName": "Example Corp", "AddressLine1": "1 Example Way", "City": "Dublin", "CountryCode": "IE", "PostalCode": "D01", "PhoneNumber": "+353-1-555-0100",
@@ -92,6 +105,26 @@ func (p *proxy) answerIdentity(w http.ResponseWriter, r *http.Request, c call) b
 		return false
 	}
 	return true
+}
+
+// describeUser adds a user's status to moto's answer, which lacks it
+// (docs.aws.amazon.com/singlesignon/latest/IdentityStoreAPIReference/API_DescribeUser.html). Who was made is enabled.
+func (p *proxy) describeUser(w http.ResponseWriter, r *http.Request, c call) {
+	response, err := p.pass(r, []byte(c.body))
+	if err != nil {
+		p.t.Errorf("ask moto %s: %v", c.operation, err)
+		return
+	}
+	defer response.Body.Close()
+	var user map[string]any
+	if err := json.NewDecoder(response.Body).Decode(&user); err != nil || response.StatusCode != http.StatusOK {
+		p.t.Errorf("ask moto %s: status %d, %v", c.operation, response.StatusCode, err)
+	}
+	if user["UserStatus"] != nil {
+		p.t.Error("moto has learnt the status of users: it is to be used")
+	}
+	user["UserStatus"] = "ENABLED"
+	p.json(w, user)
 }
 
 func (p *proxy) iamXML(w http.ResponseWriter, c call, result string) {
