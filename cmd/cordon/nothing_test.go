@@ -19,16 +19,21 @@ import (
 func TestNothingContainedIsNeverCalledContained(t *testing.T) {
 	for _, c := range []struct {
 		name, subject, management string
+		why                       string // in every place that says that nothing is contained
 		build                     func(*awssim.World) (flags []string)
 	}{
-		{name: "a service's role", subject: "iam-role:AWSServiceRoleForSupport", build: func(w *awssim.World) []string {
+		{name: "a service's role", subject: "iam-role:AWSServiceRoleForSupport", why: "no step that stops anybody", build: func(w *awssim.World) []string {
 			w.AddRole(awssim.Role{Name: "AWSServiceRoleForSupport", Path: "/aws-service-role/support.amazonaws.com/"})
 			return nil
 		}},
-		{name: "a spared role", subject: "iam-role:web", build: func(w *awssim.World) []string {
+		{name: "a spared role", subject: "iam-role:web", why: "iam-role web: spared, as asked", build: func(w *awssim.World) []string {
 			return []string{"--spare", w.AddRole(awssim.Role{Name: "web"}).ARN}
 		}},
-		{name: "an account that goes nowhere, with a detector to switch on", subject: "account:111122223333",
+		{name: "a spared user", subject: "iam-user:bob", why: "iam-user bob: spared, as asked", build: func(w *awssim.World) []string {
+			w.AddUser(awssim.User{Name: "bob"})
+			return []string{"--spare", "arn:aws:iam::111122223333:user/bob"}
+		}},
+		{name: "an account that goes nowhere, with a detector to switch on", subject: "account:111122223333", why: "no step that stops anybody",
 			management: "arn:aws:sts::999988887777:assumed-role/org-response/responder", build: func(w *awssim.World) []string {
 				root := w.AddOrganization("999988887777")
 				w.AddDetector("us-east-1", "d000000000000000000000000000us01").Disabled = true
@@ -61,8 +66,9 @@ func TestNothingContainedIsNeverCalledContained(t *testing.T) {
 					if r.status != exitPartly || strings.Contains(said, plan.Case+"   contained") || strings.Contains(said, "contained    proved") {
 						t.Errorf("%s ended with %d: %s", what, r.status, said)
 					}
-					if last := strings.TrimSpace(r.err); !strings.Contains(last[strings.LastIndex(last, "\n")+1:], "nothing contained: ") {
-						t.Errorf("the last line of %s does not say that nothing is contained: %s", what, last)
+					last := strings.TrimSpace(r.err)
+					if last = last[strings.LastIndex(last, "\n")+1:]; !strings.Contains(last, "nothing contained: ") || !strings.Contains(last, c.why) {
+						t.Errorf("the last line of %s does not say that nothing is contained, and why: %s", what, last)
 					}
 				}
 				approval := []string{"--approve", hash}
@@ -88,7 +94,7 @@ func TestNothingContainedIsNeverCalledContained(t *testing.T) {
 					t.Errorf("status in JSON: %+v, %v: %s", said, err, r.out)
 				}
 				report, err := os.ReadFile(filepath.Join(dir, "cases", plan.Case, "report", "report.md"))
-				if text := string(report); err != nil || !strings.Contains(text, "**Contained:** no: nothing contained") {
+				if text := string(report); err != nil || !strings.Contains(text, "**Contained:** no: nothing contained: ") || !strings.Contains(text, strings.TrimSuffix(c.why, ", as asked")) {
 					t.Errorf("the report: %v\n%s", err, text)
 				}
 			})

@@ -59,6 +59,8 @@ func (a *app) showPlan(data []byte, end ending) error {
 	case p.Kind != casefile.PlanContain || lacks == "":
 	case p.Contains():
 		a.say("  NOT CUT            %s", lacks)
+	case lacks != casefile.NothingContained:
+		a.say("  NOTHING IS CUT     %s", lacks)
 	default:
 		a.say("  NOTHING IS CUT     this plan stops nobody: cordon will end with \"nothing contained\"; what to do instead stands above")
 	}

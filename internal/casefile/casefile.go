@@ -226,6 +226,7 @@ type Plan struct {
 	Warnings    []string  `json:"warnings,omitempty"` // what the responder must know before approving
 	Unanswered  []Subject `json:"unanswered,omitempty"`
 	Uncontained []Subject `json:"uncontained,omitempty"` // no step stops them: the warnings say why
+	Spared      []Subject `json:"spared,omitempty"`      // those of them that the responder keeps out of the cut
 }
 
 // NothingContained is what is said of a plan that contains nothing, before it is approved and after.
@@ -240,20 +241,40 @@ func (p Plan) Contains() bool {
 // NotContained says whom the plan does not stop, "" where it stops everybody that it is about.
 func (p Plan) NotContained() string {
 	switch {
+	case !p.Contains() && len(p.Spared) > 0 && len(p.Spared) == len(p.Uncontained):
+		return "nothing contained: " + spared(p.Spared)
 	case !p.Contains():
 		return NothingContained
 	case len(p.Uncontained) == 0:
 		return ""
 	}
-	return notContained(p.Uncontained)
+	return p.notContained(p.Uncontained)
 }
 
-func notContained(of []Subject) string {
+// notContained says why none of these is stopped. Whom the responder spared can act on as well as anybody else, but
+// nothing has failed and nothing is left to be done.
+func (p Plan) notContained(of []Subject) string {
+	left := slices.DeleteFunc(slices.Clone(of), func(s Subject) bool {
+		return slices.ContainsFunc(p.Spared, func(x Subject) bool { return sameSubject(s, x) })
+	})
+	var why []string
+	if len(left) > 0 {
+		why = append(why, list(left)+": no step stops that; the plan's warnings say what to do instead")
+	}
+	if len(left) < len(of) {
+		why = append(why, spared(p.Spared))
+	}
+	return "not contained: " + strings.Join(why, "; ")
+}
+
+func spared(of []Subject) string { return list(of) + ": spared, as asked (--spare)" }
+
+func list(of []Subject) string {
 	var names []string
 	for _, s := range of {
 		names = append(names, string(s.Kind)+" "+s.ID)
 	}
-	return "not contained: " + strings.Join(names, ", ") + ": no step stops that; the plan's warnings say what to do instead"
+	return strings.Join(names, ", ")
 }
 
 // Incident is one finding, read: what is compromised, by whom, since when. It is what `cordon triage` prints.

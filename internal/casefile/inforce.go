@@ -160,8 +160,8 @@ func (p *Progress) gather(last Plan) {
 	var lacks []string
 	for _, x := range at {
 		why := x.plan.NotContained()
-		if why == NothingContained && len(at) > 1 {
-			why = notContained(x.plan.about()) // the other plans may have contained what they are about
+		if len(at) > 1 && !x.plan.Contains() {
+			why = x.plan.notContained(x.plan.about()) // the other plans may have contained what they are about
 		}
 		if why != "" {
 			lacks = added(lacks, []string{why})

@@ -47,6 +47,9 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 	}
 	if !(casefile.Plan{Steps: steps}).Contains() {
 		base.Uncontained = append(slices.Clip(base.Uncontained), in.Subject)
+		if draft.Spared {
+			base.Spared = append(slices.Clip(base.Spared), in.Subject)
+		}
 	}
 	base.Steps = append(base.Steps, steps...)
 	base.Survives = more(base.Survives, draft.Survives)

@@ -97,6 +97,7 @@ func (p *credentialsPlan) spared() string {
 	case action.CallerUser(p.c.Caller) == p.name():
 		return fmt.Sprintf("cordon itself acts as user %s, and would cut itself off: nothing but the record is planned. Log in as somebody else, and plan again", p.name())
 	case slices.Contains(p.o.Spare, aws.ToString(p.user.Arn)):
+		p.draft.Spared = true
 		return fmt.Sprintf("user %s is spared, as you asked: nothing but the record is planned", p.name())
 	}
 	return ""

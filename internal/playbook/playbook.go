@@ -89,6 +89,7 @@ type Draft struct {
 	Survives    []string
 	NotCaptured []string
 	Warnings    []string
+	Spared      bool // the subject is one of those that the responder keeps out of the cut
 }
 
 // Step is a step of a draft. Key names it within the draft; After and AfterAny name other steps by Key.

@@ -19,6 +19,7 @@ func (p *rolePlan) spared() bool {
 		return false
 	}
 	p.warn(fmt.Sprintf("role %s is spared, as asked: nothing is planned for it, though the finding or the log names it", p.name()))
+	p.draft.Spared = true
 	return true
 }
 

@@ -91,9 +91,9 @@ func (r Report) stateWords() string {
 		}
 		return "partial: at least one containment step is not done"
 	case casefile.Released:
-		switch r.NotContained {
-		case "":
-		case casefile.NothingContained:
+		switch {
+		case r.NotContained == "":
+		case strings.HasPrefix(r.NotContained, "nothing contained: "):
 			return "released, without ever having been contained: what changed was put back, has no undo, or was left by decision, as listed under Release"
 		default:
 			return "released, and never wholly contained (" + r.NotContained + "): each change was put back, has no undo, or was left by decision, as listed under Release"
