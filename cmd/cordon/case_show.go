@@ -140,7 +140,10 @@ func (a *app) showNext(c caseAnswer) {
 	case c.State == casefile.Released:
 	case has(casefile.Drift):
 		a.say("  next         %s: shows what somebody changed meanwhile; --leave N --reason WHY leaves a step so", a.next("release", id))
-	case has(casefile.Todo, casefile.Waiting, casefile.Failed, casefile.Skipped):
+	case has(casefile.Failed):
+		a.say("  next         %s: looks again at what failed. Mend its cause first, or do by hand what it was to do: what is found done is done", a.next("resume", id))
+		a.say("  else         plan for the same subject again with other choices and --case %s: the later plan replaces this one. %s ends the case, also where its subject is gone", quoted(c.Case), a.next("release", id))
+	case has(casefile.Todo, casefile.Waiting, casefile.Skipped):
 		a.say("  next         %s", a.next("resume", id))
 	case c.State == casefile.Partial:
 		a.say("  next         %s", a.next("release", id))

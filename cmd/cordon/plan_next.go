@@ -1,7 +1,11 @@
 package main
 
 import (
+	"strconv"
+	"strings"
+
 	"cordon/internal/casefile"
+	"cordon/internal/engine"
 )
 
 // ending is what a plan that is shown ends with: what to type now.
@@ -67,10 +71,24 @@ func (a *app) toRelease(caseID, out string) ending {
 		a.say("\nrelease plan %s", hash)
 		if casefile.NeedsSecond(p) != "" {
 			a.sayLines(a.secondForRelease(caseID, hash, out))
-			return
+		} else {
+			a.say("%s", a.next("release", a.caseArg(caseID), "--approve", hash))
 		}
-		a.say("%s", a.next("release", a.caseArg(caseID), "--approve", hash))
+		if n := drifted(p); n != "" {
+			a.say("To leave as they are the steps that drifted, by your decision:\n%s", a.next("release", a.caseArg(caseID), "--leave", n, "--reason", "WHY", "--approve", hash))
+		}
 	}
+}
+
+// drifted are the numbers of a release plan's steps that somebody has to decide about, as they are typed.
+func drifted(p casefile.Plan) string {
+	var numbers []string
+	for _, s := range p.Steps {
+		if engine.Drifted(s) {
+			numbers = append(numbers, strconv.Itoa(s.N))
+		}
+	}
+	return strings.Join(numbers, ",")
 }
 
 // secondForRelease is how a release comes to its second signature: by way of its file, where that is written already.

@@ -19,7 +19,8 @@ func (a *app) releaseCommand() *cobra.Command {
 		Use:   "release CASE",
 		Short: "Put back what containment changed (asks at a terminal, or --approve HASH)",
 		Long: `Shows what stands and what would be put back, newest first. What somebody changed meanwhile is reported and never
-overwritten; --leave N leaves such a step as it is, by your decision.
+overwritten; --leave N leaves such a step as it is, by your decision. With --approve HASH that is refused where N is of
+another plan than the one shown: numbers change with what stands.
 
 EXIT STATUS
   0 all is back · 1 error · 2 usage · 3 partly done · 4 approval is needed, or something has drifted`,
@@ -44,12 +45,16 @@ EXIT STATUS
 			if p, err := kase.Progress(ctx); err == nil && p.Release != "" && len(p.Changes) == 0 {
 				return a.outcome(ctx, kase, nil) // it says that the case is released
 			}
-			if len(leave) > 0 {
-				return a.leave(c, e, kase, plan, leave, reason)
-			}
 			data, hash, err := engine.Encode(plan)
 			if err != nil {
 				return err
+			}
+			if approve != "" && approve != hash {
+				return fmt.Errorf("%w: the release plan's hash is %s, not %s: the case or the account has changed since, or --approve has a slip in it; look at it again: %s",
+					engine.ErrDecision, hash, approve, a.next("release", a.caseArg(kase.Meta.ID)))
+			}
+			if len(leave) > 0 {
+				return a.leave(c, e, kase, plan, leave, reason)
 			}
 			if out != "" {
 				if err := os.WriteFile(out, data, 0o600); err != nil {
@@ -60,10 +65,6 @@ EXIT STATUS
 				if err := a.showPlan(data, a.toRelease(kase.Meta.ID, out)); err != nil {
 					return err
 				}
-			}
-			if approve != "" && approve != hash {
-				return fmt.Errorf("%w: the release plan's hash is %s, not %s: the case or the account has changed since, or --approve has a slip in it; look at it again: %s",
-					engine.ErrDecision, hash, approve, a.next("release", a.caseArg(kase.Meta.ID)))
 			}
 			how, err := a.approved(hash, approve, fmt.Sprintf("Put back %d changes in account %s", len(plan.Steps), plan.Account))
 			if err != nil {

@@ -40,7 +40,8 @@ func newIncident(t *testing.T, s *scenario) *incident {
 	if !ok {
 		t.Fatalf("there is no drill %s", s.drill)
 	}
-	i := &incident{scenario: s, t: t, drill: d.Build(drill.Options{Seed: 1}), store: casefile.NewMem()}
+	own := *s // a test may declare more of its own
+	i := &incident{scenario: &own, t: t, drill: d.Build(drill.Options{Seed: 1}), store: casefile.NewMem()}
 	if s.prepare != nil {
 		s.prepare(&i.drill)
 	}

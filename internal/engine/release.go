@@ -149,6 +149,9 @@ func (w weighed) step(ch casefile.Change, n int) casefile.Step {
 	return s
 }
 
+// Drifted tells of a step of a release plan that somebody has to decide about.
+func Drifted(s casefile.Step) bool { return s.Params["verdict"] == drifted }
+
 // weigh compares a change with the account: is it back already, is it still what cordon left, or has somebody
 // changed it meanwhile.
 func (e *Engine) weigh(ctx context.Context, ch casefile.Change, w *weighed) error {

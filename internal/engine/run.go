@@ -86,7 +86,11 @@ func (r *run) verdict(ctx context.Context) error {
 		return err
 	}
 	var open []string
+	then := ""
 	for _, s := range p.StepsOf(r.hash) {
+		if s.State == casefile.Failed {
+			then = "\nwhat failed is looked at again, once its cause is mended or it was done by hand, by: " + r.next("resume")
+		}
 		if s.State != casefile.Done {
 			open = append(open, fmt.Sprintf("step %d, %s, is %s%s", s.N, s.Action, s.State, because(s.Error)))
 		}
@@ -95,7 +99,7 @@ func (r *run) verdict(ctx context.Context) error {
 		open = append([]string{lacks}, open...)
 	}
 	if len(open) > 0 {
-		return fmt.Errorf("%w: %s", ErrPartly, someOf(open, "; "))
+		return fmt.Errorf("%w: %s%s", ErrPartly, someOf(open, "; "), then)
 	}
 	if len(p.Loss) > 0 {
 		return fmt.Errorf("%w: lines in the loss ledger: %d", ErrPartly, len(p.Loss))
