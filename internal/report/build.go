@@ -158,7 +158,8 @@ func (b *builder) findings(r *Report) error {
 }
 
 // gathered lists evidence and losses in the journal's order. A loss is made good only by what came after it:
-// a snapshot that was begun and then failed is lost, although an entry names it.
+// a snapshot that was begun and then failed is lost, although an entry names it. What a step was to keep as a whole is
+// made good when the step is done.
 func (b *builder) gathered(r *Report) error {
 	for _, e := range b.entries {
 		switch e.Kind {
@@ -173,6 +174,12 @@ func (b *builder) gathered(r *Report) error {
 					if l.MadeGood == 0 && l.Name == a.Name && l.Target.ID == a.Target.ID {
 						r.Loss[i].MadeGood = e.Seq
 					}
+				}
+			}
+		case casefile.EntryDone:
+			for i, l := range r.Loss {
+				if l.Whole && l.MadeGood == 0 && l.Plan == e.Plan && l.Step == e.Step {
+					r.Loss[i].MadeGood = e.Seq
 				}
 			}
 		case casefile.EntryLoss:

@@ -169,6 +169,36 @@ func TestLossIsMadeGoodOnlyLater(t *testing.T) {
 	}
 }
 
+// What a step was to keep as a whole is no loss once the step is done, and what was lost twice is lost once: the report
+// counts as the case does, which is what the command line shows.
+func TestLossIsCountedAsTheCaseCounts(t *testing.T) {
+	i := target(casefile.EC2Instance, "i-0abc1234")
+	s := newStory(t, testCase, false)
+	s.approve(testPlan(false), 1)
+	lost := func(name string, whole bool) {
+		s.write(casefile.EntryLoss, 3, casefile.LossBody{Run: 1, Lost: []casefile.Loss{{Name: name, Source: "ec2", Target: i, Reason: "error", Whole: whole}}})
+	}
+	lost("all of step 3", true)
+	lost("console output", false)
+	lost("console output", false)
+	for _, done := range []bool{false, true} {
+		if done {
+			s.done(3, `{}`)
+		}
+		p, err := s.c.Progress(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := s.report()
+		if r.lost() != len(p.Loss) {
+			t.Errorf("done %v: the report counts %d, the case %d", done, r.lost(), len(p.Loss))
+		}
+		if good := r.Loss[0].MadeGood > 0; good != done {
+			t.Errorf("done %v: made good %v", done, good)
+		}
+	}
+}
+
 // An earlier plan's change stands until it is put back, and the report must not lose it.
 func TestEarlierPlan(t *testing.T) {
 	eni := target(casefile.NetworkInterface, "eni-1")

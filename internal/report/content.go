@@ -50,13 +50,7 @@ func (r Report) summary() section {
 	}
 	s.add("Intruder's reach", plain(r.scopeWords()))
 	s.add("Case opened", plain(utc(r.Created)))
-	open := 0
-	for _, l := range r.Loss {
-		if l.MadeGood == 0 {
-			open++
-		}
-	}
-	s.add("Evidence", plain(fmt.Sprintf("records: %s; open lines of the loss ledger: %s", thousands(len(r.Evidence)), thousands(open))))
+	s.add("Evidence", plain(fmt.Sprintf("records: %s; open lines of the loss ledger: %s", thousands(len(r.Evidence)), thousands(r.lost()))))
 	s.add("Not proved", plain(fmt.Sprintf("statements: %s, listed below", thousands(len(r.NotProved)))))
 	s.add("Warnings of the plan", plain(thousands(len(r.Warnings))+", listed below"))
 	s.add("Journal head", exact(r.Head.String()))

@@ -25,6 +25,18 @@ func (r Report) loss() section {
 	return s
 }
 
+// lost counts what is lost and was not made good: once, however many attempts have lost it.
+func (r Report) lost() int {
+	type piece struct{ name, target string }
+	open := map[piece]bool{}
+	for _, l := range r.Loss {
+		if l.MadeGood == 0 {
+			open[piece{l.Name, l.Target.ID}] = true
+		}
+	}
+	return len(open)
+}
+
 func (r Report) notCaptured() section {
 	s := section{ID: "not-captured", Heading: "Not captured"}
 	s.listed(plain, r.NotCaptured, "The plan names nothing that it leaves uncaptured.")
