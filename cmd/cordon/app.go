@@ -245,17 +245,37 @@ func (a *app) atTerminal() bool {
 }
 
 // ask has a person type the first characters of the hash. No terminal, no answer: approval is never assumed.
-func (a *app) ask(hash, question string) error {
+func (a *app) ask(ctx context.Context, hash, question string) error {
 	if !a.atTerminal() {
 		return fmt.Errorf("%w: %s needs approval: --approve %s", engine.ErrDecision, question, hash)
 	}
 	fmt.Fprintf(a.stderr, "%s\nType the first six characters of %s to approve: ", question, hash)
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
+	line, err := a.readLine(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: no answer: %w", engine.ErrDecision, err)
+		return fmt.Errorf("%w: no answer, and nothing was done: %w", engine.ErrDecision, err)
 	}
 	if typed := strings.TrimSpace(line); len(typed) < 6 || !strings.HasPrefix(hash, typed) {
 		return fmt.Errorf("%w: %q is not how %s begins; nothing was done", engine.ErrDecision, typed, hash)
 	}
 	return nil
+}
+
+// readLine reads what a person types, and no longer than until they press Ctrl-C: a read of the terminal does not end by
+// that.
+func (a *app) readLine(ctx context.Context) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(a.stdin).ReadString('\n')
+		read <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case r := <-read:
+		return r.line, r.err
+	}
 }

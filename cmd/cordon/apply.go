@@ -58,14 +58,14 @@ func decodePlan(data []byte) (casefile.Plan, string, error) {
 }
 
 // approved compares the hash given, or asks for it.
-func (a *app) approved(hash, given, question string) (how string, err error) {
+func (a *app) approved(ctx context.Context, hash, given, question string) (how string, err error) {
 	switch {
 	case given == hash:
 		return "flag", nil
 	case given != "":
 		return "", fmt.Errorf("%w: the plan's hash is %s, not %s: the file was changed since, or it is another plan. What is approved is what was read: look at it again before you approve", engine.ErrDecision, hash, given)
 	}
-	return "terminal", a.ask(hash, question)
+	return "terminal", a.ask(ctx, hash, question)
 }
 
 // applying says how a plan is carried out.
@@ -92,7 +92,7 @@ func (a *app) apply(ctx context.Context, data []byte, how applying) error {
 	if err != nil {
 		return err
 	}
-	approval, err := a.approved(hash, how.approve, fmt.Sprintf("Apply %d steps to account %s", len(plan.Steps), plan.Account))
+	approval, err := a.approved(ctx, hash, how.approve, fmt.Sprintf("Apply %d steps to account %s", len(plan.Steps), plan.Account))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ EXIT STATUS
 			if err != nil {
 				return fmt.Errorf("read the plan: %w", err)
 			}
-			return a.countersign(data, args[0], approve, out)
+			return a.countersign(c.Context(), data, args[0], approve, out)
 		},
 	}
 	c.Flags().StringVar(&approve, "approve", "", "the plan's hash, where it is known already")
@@ -41,7 +42,7 @@ EXIT STATUS
 	return c
 }
 
-func (a *app) countersign(data []byte, name, approve, out string) error {
+func (a *app) countersign(ctx context.Context, data []byte, name, approve, out string) error {
 	plan, hash, err := decodePlan(data)
 	if err != nil {
 		return err
@@ -51,7 +52,7 @@ func (a *app) countersign(data []byte, name, approve, out string) error {
 			return err
 		}
 	}
-	if _, err := a.approved(hash, approve, fmt.Sprintf("Sign, as the second person, %d steps in account %s", len(plan.Steps), plan.Account)); err != nil {
+	if _, err := a.approved(ctx, hash, approve, fmt.Sprintf("Sign, as the second person, %d steps in account %s", len(plan.Steps), plan.Account)); err != nil {
 		return err
 	}
 	signer, err := a.signer()

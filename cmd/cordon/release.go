@@ -66,7 +66,7 @@ EXIT STATUS
 					return err
 				}
 			}
-			how, err := a.approved(hash, approve, fmt.Sprintf("Put back %d changes in account %s", len(plan.Steps), plan.Account))
+			how, err := a.approved(ctx, hash, approve, fmt.Sprintf("Put back %d changes in account %s", len(plan.Steps), plan.Account))
 			if err != nil {
 				return err
 			}
