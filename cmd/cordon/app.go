@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -154,9 +156,16 @@ func (a *app) open(ctx context.Context, id string) (*casefile.Case, error) {
 	}
 	c, err := casefile.OpenCase(ctx, s)
 	if errors.Is(err, casefile.ErrNotExist) {
-		return nil, fmt.Errorf("there is no case %s at %s; which there are: %s", id, s.Location(), a.next("status"))
+		return nil, a.noCase(id, s)
+	}
+	if _, bad := errors.AsType[*casefile.BadEntry](err); bad {
+		return nil, fmt.Errorf("%w; all that is wrong with the case: %s", err, a.next("verify", quoted(id)))
 	}
 	return c, err
+}
+
+func (a *app) noCase(id string, s casefile.Store) error {
+	return fmt.Errorf("there is no case %s at %s; which there are: %s", id, s.Location(), a.next("status"))
 }
 
 func (a *app) signer() (*casefile.Signer, error) {
@@ -194,7 +203,11 @@ func (a *app) engine(c *casefile.Case, conn *action.AWS, command string) (*engin
 }
 
 // watch shows how the work on a plan gets on: line by line, or behind a bar where there are many. end clears the bar.
+// Nobody's reading it any more (| head, a pager that was left) stops no work on a real account.
 func (a *app) watch(e *engine.Engine, doing string, steps int) (end func()) {
+	if a.conn.sim == nil {
+		signal.Ignore(syscall.SIGPIPE)
+	}
 	if a.json() || steps <= manySteps {
 		return func() {}
 	}
@@ -207,7 +220,7 @@ func (a *app) progress() func(engine.Event) {
 	began := time.Now()
 	var mu sync.Mutex
 	return func(ev engine.Event) {
-		if ev.State == casefile.Waiting {
+		if ev.State == casefile.Waiting && ev.Note == "" {
 			return
 		}
 		note := ""

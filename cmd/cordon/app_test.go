@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"os/signal"
+	"syscall"
 	"testing"
+
+	"cordon/internal/action"
+	"cordon/internal/engine"
 )
 
 // Whoever is asked and presses Ctrl-C gets out: the terminal's read goes on, and nobody may wait for it.
@@ -16,5 +22,20 @@ func TestAskedPersonCanLeave(t *testing.T) {
 	a := &app{stdin: silent}
 	if _, err := a.readLine(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("asked, and interrupted: %v", err)
+	}
+}
+
+// Containment goes on where what reads the output has ended; a rehearsal may end with it.
+func TestNobodyReadingStopsNoContainment(t *testing.T) {
+	defer signal.Reset(syscall.SIGPIPE)
+	for _, drill := range []bool{true, false} {
+		a := &app{stderr: &bytes.Buffer{}}
+		if drill {
+			a.conn.sim = &action.AWS{}
+		}
+		a.watch(&engine.Engine{}, "applying", 1)()
+		if ignored := signal.Ignored(syscall.SIGPIPE); ignored == drill {
+			t.Errorf("drill %v: a closed pipe is survived: %v", drill, ignored)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,9 +32,9 @@ EXIT STATUS
   0 done and proved · 1 error · 2 usage · 3 partly done · 4 approval is needed, or the account has drifted`,
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			data, err := os.ReadFile(args[0])
+			data, err := readPlan(args[0])
 			if err != nil {
-				return fmt.Errorf("read the plan: %w", err)
+				return err
 			}
 			return a.apply(c.Context(), data, applying{file: args[0], approve: approve, irreversible: irreversible, wait: wait, second: second})
 		},
@@ -44,6 +45,18 @@ EXIT STATUS
 	c.Flags().BoolVar(&wait, "wait", false, "wait for slow evidence too")
 	a.reaches(c)
 	return c
+}
+
+// readPlan reads a plan's file.
+func readPlan(name string) ([]byte, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the plan: %w", err)
+	}
+	if _, _, err := decodePlan(data); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return data, nil
 }
 
 func decodePlan(data []byte) (casefile.Plan, string, error) {
@@ -62,6 +75,8 @@ func (a *app) approved(ctx context.Context, hash, given, question string) (how s
 	switch {
 	case given == hash:
 		return "flag", nil
+	case len(given) >= 6 && strings.HasPrefix(hash, given):
+		return "", fmt.Errorf("%w: --approve takes the whole hash: %s", engine.ErrDecision, hash)
 	case given != "":
 		return "", fmt.Errorf("%w: the plan's hash is %s, not %s: the file was changed since, or it is another plan. What is approved is what was read: look at it again before you approve", engine.ErrDecision, hash, given)
 	}

@@ -29,7 +29,8 @@ type caseAnswer struct {
 	Dropped      []casefile.StepStatus `json:"dropped"`          // not done, and of plans that a later one supersedes without doing it instead
 	Standing     int                   `json:"standing_besides"` // changes that nobody has put back, of plans that no step here is of
 
-	seeded bool // what the case is about is something that CloudTrail knows a caller by
+	unsaved error // why the report could not be written
+	seeded  bool  // what the case is about is something that CloudTrail knows a caller by
 }
 
 // planLine is a plan that the case goes by.
@@ -120,7 +121,11 @@ func (a *app) showCase(c caseAnswer) {
 		verified = "intact"
 	}
 	a.say("  journal      %s, head %s", verified, c.Head)
-	a.say("  report       %s", c.Report)
+	if c.unsaved == nil {
+		a.say("  report       %s", c.Report)
+	} else {
+		a.say("  report       NOT WRITTEN; to write it elsewhere: %s", a.next("report", a.caseArg(c.Case), "--out", "FOLDER"))
+	}
 	a.showNext(c)
 }
 

@@ -58,7 +58,7 @@ func (a *app) connect(ctx context.Context) (*action.AWS, error) {
 	}
 	c := action.Connect(cfg)
 	if err := c.Identify(ctx); err != nil {
-		if action.Code(err) == "" {
+		if action.Code(err) == "" && ctx.Err() == nil {
 			err = fmt.Errorf("%w\n(log in first, with aws sso login or the like, or name a profile with --profile)", err)
 		}
 		if a.conn.guessed {

@@ -30,9 +30,9 @@ EXIT STATUS
   0 signed · 1 error · 2 usage · 4 your approval is needed`,
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			data, err := os.ReadFile(args[0])
+			data, err := readPlan(args[0])
 			if err != nil {
-				return fmt.Errorf("read the plan: %w", err)
+				return err
 			}
 			return a.countersign(c.Context(), data, args[0], approve, out)
 		},

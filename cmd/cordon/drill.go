@@ -76,7 +76,7 @@ type rehearsal struct {
 	*app
 	flags drillFlags
 	drill drill.Drill
-	began time.Time
+	began time.Time    // the work, as of which the steps' times count too
 	scope *scopeAnswer // what the plan was made from; nil where no log was asked
 }
 
@@ -95,12 +95,15 @@ func (a *app) drill(ctx context.Context, s drill.Scenario, d drillFlags) error {
 	if !a.json() {
 		a.say("DRILL %s: %s\n", s.Name, s.Summary)
 	}
-	return r.run(ctx)
+	if err := r.run(ctx); ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("the drill was stopped, and its account is gone with it: %w", ctx.Err())
 }
 
 // rehearse builds the scenario's account and reaches it.
 func (a *app) rehearse(ctx context.Context, s drill.Scenario, d drillFlags) (*rehearsal, error) {
-	r := &rehearsal{app: a, flags: d, drill: s.Build(drill.Options{Seed: d.seed, Latency: d.latency, Speed: 20}), began: time.Now()}
+	r := &rehearsal{app: a, flags: d, drill: s.Build(drill.Options{Seed: d.seed, Latency: d.latency, Speed: 20})}
 	return r, a.reach(ctx, r.drill)
 }
 
@@ -135,10 +138,14 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.alone(ctx, plan.Case); err != nil {
+		return err
+	}
 	kase, err := r.begin(ctx, plan)
 	if err != nil {
 		return err
 	}
+	r.began = time.Now()
 	e, err := r.engine(kase, r.conn.sim, "drill")
 	if err != nil {
 		return err
@@ -175,6 +182,18 @@ func (r *rehearsal) run(ctx context.Context) error {
 		workErr = errors.Join(workErr, fmt.Errorf("the simulated account objects: %s", strings.Join(v, "; ")))
 	}
 	return r.outcome(ctx, kase, workErr)
+}
+
+// alone refuses a case that another drill has left: its account was another one, and a case tells of one.
+func (r *rehearsal) alone(ctx context.Context, id string) error {
+	s, err := r.store(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := casefile.OpenCase(ctx, s); errors.Is(err, casefile.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("%w: there is a case %s already, and each drill has an account of its own: name this one's with --case", errUsage, id)
 }
 
 // keep makes the answer that the plan was made from part of the case, as respond does.

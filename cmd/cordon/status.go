@@ -28,11 +28,15 @@ func (a *app) outcome(ctx context.Context, c *casefile.Case, workErr error) erro
 	if err != nil {
 		return errors.Join(workErr, err)
 	}
+	return errors.Join(workErr, a.tellCase(answer), answer.unsaved)
+}
+
+func (a *app) tellCase(answer caseAnswer) error {
 	if a.json() {
-		return errors.Join(workErr, a.document(answer))
+		return a.document(answer)
 	}
 	a.showCase(answer)
-	return workErr
+	return nil
 }
 
 func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) {
@@ -48,8 +52,10 @@ func (a *app) answer(ctx context.Context, c *casefile.Case) (caseAnswer, error) 
 	seeds, _, err := a.caseSeeds(c, p, nil)
 	answer.seeded = err == nil && len(seeds) > 0
 	answer.Verified = casefile.Verify(ctx, c.Store, casefile.VerifyOptions{Head: answer.Head}).OK
-	answer.Report, err = a.saveReport(ctx, c, "")
-	return answer, err
+	if answer.Report, err = a.saveReport(ctx, c, ""); err != nil {
+		answer.unsaved = fmt.Errorf("write the report: %w", err)
+	}
+	return answer, nil
 }
 
 // saveReport writes the report into the case's folder, or beside the user's state for a case on S3.
@@ -92,7 +98,18 @@ EXIT STATUS
 			if err != nil {
 				return err
 			}
-			return a.outcome(c.Context(), kase, standing(c.Context(), kase))
+			if len(kase.Entries()) == 0 {
+				return fmt.Errorf("%w: nothing has been approved yet: the journal of case %s is empty. If somebody has worked on it, it was not copied whole: %s",
+					engine.ErrDecision, kase.Meta.ID, a.next("verify", a.caseArg(kase.Meta.ID)))
+			}
+			answer, err := a.answer(c.Context(), kase)
+			if err != nil {
+				return err
+			}
+			if answer.unsaved != nil {
+				a.tell("%v", answer.unsaved) // where a case stands is known all the same: on a full disk, on a medium that cannot be written
+			}
+			return errors.Join(a.tellCase(answer), standing(c.Context(), kase))
 		},
 	}
 	a.reaches(c)
@@ -236,6 +253,9 @@ EXIT STATUS
 			s, err := a.store(c.Context(), args[0])
 			if err != nil {
 				return err
+			}
+			if _, err := os.Stat(s.Location()); errors.Is(err, os.ErrNotExist) && !strings.HasPrefix(s.Location(), "s3://") {
+				return a.noCase(args[0], s) // a slip in the name: nothing is broken
 			}
 			v := casefile.Verify(c.Context(), s, o)
 			if a.json() {

@@ -29,7 +29,7 @@ func (a *app) triageCommand() *cobra.Command {
 SNS or SQS, plain or gzip, one or many.
 
 EXIT STATUS
-  0 read · 2 usage · 3 some documents could not be read · 5 no playbook answers any of them`,
+  0 read · 1 error · 2 usage · 3 some documents could not be read · 5 no playbook answers any of them`,
 		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			docs, faults, err := a.read(args)
@@ -50,7 +50,7 @@ EXIT STATUS
 				return err
 			}
 			if len(faults) > 0 {
-				return fmt.Errorf("%w: %d documents could not be read", engine.ErrPartly, len(faults))
+				return fmt.Errorf("%w: %s could not be read", engine.ErrPartly, counted(len(faults), "document", "documents"))
 			}
 			for _, i := range answer.Incidents {
 				if len(answered(i)) > 0 {

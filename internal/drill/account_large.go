@@ -10,7 +10,7 @@ import (
 // with --latency 100ms, IAM's own rate decides how long it takes.
 var large = Scenario{
 	Name:    "account-large",
-	Summary: "an account of 1,000 users with 2,000 keys, where AWS takes 15 changes of IAM a second",
+	Summary: "an account of 1,000 users with 2,000 keys, where AWS takes 15 changes of IAM a second: it takes eight minutes",
 	Build: func(o Options) Drill {
 		e := newEstate(o, "eu-west-1", func(s *awssim.Options) { s.Rates, s.PageSize = true, 100 })
 		e.world.AddOrganization(managing)

@@ -300,8 +300,11 @@ func (e *Engine) arrived(ctx context.Context, ch casefile.Change, a action.Actio
 }
 
 func (e *Engine) ifLoggedOut(err error) error {
-	if loggedOut(err) || errors.Is(err, context.Canceled) {
-		return fmt.Errorf("stopped; log in and run %s: %w", e.next("resume"), err)
+	if loggedOut(err) {
+		return fmt.Errorf("the credentials have ended: log in and run %s: %w", e.next("resume"), err)
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("stopped; %s goes on: %w", e.next("resume"), err)
 	}
 	return nil
 }

@@ -187,8 +187,20 @@ func (r *run) workOn(ctx context.Context, s casefile.Step) casefile.StepState {
 	if err != nil {
 		r.abort(err)
 	}
-	r.notify(s, state, "")
+	r.notify(s, state, r.whyFailed(s, state))
 	return state
+}
+
+// whyFailed is what the journal says of a step that has just failed.
+func (r *run) whyFailed(s casefile.Step, state casefile.StepState) string {
+	if state != casefile.Failed {
+		return ""
+	}
+	log, err := r.log(s.N)
+	if err != nil || log.Failed == nil {
+		return "" // whoever asks for the status reads why
+	}
+	return log.Failed.Error
 }
 
 // notBefore is how long a step that must not begin yet still has to wait.

@@ -76,6 +76,10 @@ func (r *run) leaveTo(ctx context.Context, s casefile.Step) (done bool, err erro
 		if log.Intent == nil || log.Failed != nil || r.now().Sub(log.IntentAt) >= patience {
 			return false, nil
 		}
+		if i == 0 {
+			r.notify(s, casefile.Waiting, fmt.Sprintf("begun at %s by a cordon that has not ended it: somebody else's, or one that was killed; left to that one until %s, then done here",
+				log.IntentAt.UTC().Format(time.TimeOnly), log.IntentAt.Add(patience).UTC().Format(time.TimeOnly)))
+		}
 		if err := r.sleep(ctx, backoff(i)); err != nil {
 			return false, err
 		}
