@@ -127,11 +127,11 @@ func InlineSize(ctx context.Context, c *AWS, role, but string) (int, error) {
 	return int(used.Load()), err
 }
 
-// RoomForDeny tells whether a role whose inline policies take so many characters has room for one more that denies its
+// RoomForDeny tells whether a role whose inline policies take so many characters has room for more that deny its
 // sessions, or one of them.
-func RoomForDeny(used int) bool {
+func RoomForDeny(used, denies int) bool {
 	widest := DenyRoleSessionPolicy(strings.Repeat("A", 32), strings.Repeat("s", 64))
-	return used+max(visible(widest), visible(RevokeSessionsPolicy(time.Unix(0, 0)))) <= roleQuota
+	return used+denies*max(visible(widest), visible(RevokeSessionsPolicy(time.Unix(0, 0)))) <= roleQuota
 }
 
 // visible counts the characters that count against the quota.

@@ -225,7 +225,7 @@ type Plan struct {
 	NotCaptured []string  `json:"not_captured"`
 	Warnings    []string  `json:"warnings,omitempty"` // what the responder must know before approving
 	Unanswered  []Subject `json:"unanswered,omitempty"`
-	Uncontained []Subject `json:"uncontained,omitempty"` // no step stops them: the warnings say why
+	Uncontained []Subject `json:"uncontained,omitempty"` // no step stops them, or not all of them: the warnings say why
 	Spared      []Subject `json:"spared,omitempty"`      // those of them that the responder keeps out of the cut
 }
 

@@ -4,14 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"cordon/internal/action"
 	"cordon/internal/awssim"
 	"cordon/internal/casefile"
+	"cordon/internal/drill"
 	"cordon/internal/playbook"
 )
 
@@ -68,12 +71,12 @@ func TestOneRoleThatIsGoneHoldsUpNoOther(t *testing.T) {
 
 // What a deny stopped lives on behind it: whoever releases too early lets the intruder in again, and is told so.
 func TestReleaseSaysWhichSessionsWorkAgain(t *testing.T) {
-	for drill, want := range map[string]string{
+	for name, want := range map[string]string{
 		"credentials-leaked-key": "36 hours", "credentials-keeps-working": "36 hours", "credentials-full-quota": "36 hours",
 		"role-chain": "12 hours", "role-one-session": "12 hours", "role-full-quota": "12 hours", "role-sso": "12 hours",
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			n := slices.IndexFunc(scenarios, func(s *scenario) bool { return s.drill == drill })
+			n := slices.IndexFunc(scenarios, func(s *scenario) bool { return s.drill == name })
 			i := newIncident(t, scenarios[n])
 			e, _, ctx := i.process(0)
 			if err := i.apply(ctx, e); err != nil {
@@ -87,8 +90,68 @@ func TestReleaseSaysWhichSessionsWorkAgain(t *testing.T) {
 				said := strings.Join(s.Impact, " ")
 				return strings.Contains(said, "work again until they end") && strings.Contains(said, want)
 			}) {
-				t.Errorf("%s: no step of the release says that sessions work again for %s", drill, want)
+				t.Errorf("%s: no step of the release says that sessions work again for %s", name, want)
 			}
 		})
 	}
+}
+
+// What makes sessions could not be switched off at first, and is an hour later: who came meanwhile is cut too before the
+// case counts as contained.
+func TestResumeCutsWhoCameMeanwhile(t *testing.T) {
+	for name, refused := range map[string]string{"role-saml": "UpdateSAMLProvider", "role-oidc": "UpdateAssumeRolePolicy", "credentials-keeps-working": "UpdateAccessKey"} {
+		synctest.Test(t, func(t *testing.T) {
+			n := slices.IndexFunc(scenarios, func(s *scenario) bool { return s.drill == name })
+			i := newIncident(t, scenarios[n])
+			e, _, ctx := i.process(0)
+			i.drill.World.SetHook(func(c awssim.Call) awssim.Fault {
+				if c.Operation == refused {
+					return awssim.Fault{Before: awssim.AccessDenied(refused)}
+				}
+				return awssim.Fault{}
+			})
+			if err := i.apply(ctx, e); !errors.Is(err, ErrPartly) {
+				t.Fatalf("%s: apply: %v", name, err)
+			}
+			time.Sleep(time.Hour)
+			if err := i.resume(); err != nil {
+				t.Fatalf("%s: resume: %v", name, err)
+			}
+			i.contained(i, name)
+			w, who, issued := i.drill.World, i.drill.Subject, i.drill.World.Now().Add(-10*time.Minute)
+			if strings.HasPrefix(name, "role") {
+				id := ""
+				w.Do(func(a *awssim.Account) { id = a.IAM.Roles[who].ID })
+				if !w.Denied(who, id+":eve", "s3:GetObject", issued) {
+					t.Errorf("%s: a session that was begun while the door was open lives on", name)
+				}
+			} else if !w.UserDenied(who, awssim.Credential{Issued: issued}, "s3:GetObject") {
+				t.Errorf("%s: a session that was made while the key worked lives on", name)
+			}
+			if err := i.release(); err != nil {
+				t.Fatalf("%s: release: %v", name, err)
+			}
+			i.restored(name)
+		})
+	}
+}
+
+// A user whose deny has no room is not contained by its keys being off.
+func TestUserWithoutRoomForADenyIsNotContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := newIncident(t, &scenario{drill: "credentials-full-quota", playbook: casefile.PlaybookCredentials, prepare: func(d *drill.Drill) {
+			d.World.Do(func(a *awssim.Account) {
+				for n := range 10 {
+					a.IAM.Users[d.Subject].Attached[fmt.Sprintf("arn:aws:iam::aws:policy/P%d", n)] = "P"
+				}
+			})
+		}})
+		e, _, ctx := i.process(0)
+		if err := i.apply(ctx, e); !errors.Is(err, ErrPartly) || !strings.Contains(err.Error(), "not contained: iam-user") {
+			t.Errorf("apply: %v", err)
+		}
+		if p, err := e.Case.Progress(ctx); err != nil || p.State == casefile.Contained {
+			t.Errorf("the case is %s, %v", p.State, err)
+		}
+	})
 }

@@ -163,6 +163,8 @@ func (p *proxy) setService(c call) {
 
 // setClients makes the provider anew in moto with other client ids.
 func (p *proxy) setClients(r *http.Request, c call) {
+	p.remaking.Lock()
+	defer p.remaking.Unlock()
 	arn, id := c.form.Get("OpenIDConnectProviderArn"), c.form.Get("ClientID")
 	var had struct {
 		URL     string   `xml:"GetOpenIDConnectProviderResult>Url"`

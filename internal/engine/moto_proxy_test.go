@@ -32,6 +32,8 @@ type proxy struct {
 	moto *url.URL
 	url  string
 
+	remaking sync.RWMutex // held while a provider is made anew: nobody else finds it gone
+
 	mu       sync.Mutex
 	calls    []call
 	locks    map[string]lock // by snapshot
@@ -70,6 +72,8 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.answer(w, c) || p.answerIdentity(w, r, c) {
 		return
 	}
+	p.remaking.RLock()
+	defer p.remaking.RUnlock()
 	p.forward(w, r, body, c)
 }
 

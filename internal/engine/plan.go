@@ -45,7 +45,7 @@ func Plan(ctx context.Context, c *action.AWS, base casefile.Plan, p playbook.Pla
 	if err := sayUnseen(steps, unseen); err != nil {
 		return base, err
 	}
-	if !(casefile.Plan{Steps: steps}).Contains() {
+	if draft.Open || !(casefile.Plan{Steps: steps}).Contains() {
 		base.Uncontained = append(slices.Clip(base.Uncontained), in.Subject)
 		if draft.Spared {
 			base.Spared = append(slices.Clip(base.Spared), in.Subject)

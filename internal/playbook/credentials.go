@@ -37,6 +37,7 @@ var Credentials = Playbook{
 // The keys by which the steps name each other.
 const (
 	keyUserDeny     = "deny"
+	keyDenyAgain    = "deny-again"
 	keyUserKeys     = "keys"
 	keyServices     = "service-credentials"
 	keyCertificates = "certificates"
@@ -121,16 +122,36 @@ func (p *credentialsPlan) contain() {
 	off := func(key string, a action.Action, impact ...string) {
 		p.add(Step{Key: key, Action: a, Target: p.target(), AfterAny: denied, Impact: impact, Params: map[string]string{"user_id": aws.ToString(p.user.UserId)}})
 	}
-	if p.keys.seen {
-		off(keyUserKeys, action.DisableKeys, p.keysImpact()...)
-	}
-	if p.services.any() {
+	off(keyUserKeys, action.DisableKeys, p.keysImpact()...)
+	if p.mayHave(p.services) {
 		off(keyServices, action.DisableServiceCredentials)
 	}
-	if p.certificates.any() {
+	if p.mayHave(p.certificates) {
 		off(keyCertificates, action.DisableCertificates)
 	}
-	if p.sshKeys.any() {
+	if p.mayHave(p.sshKeys) {
 		off(keySSH, action.DisableSSHKeys)
 	}
+	p.denyAgain()
+}
+
+// mayHave tells whether there is a kind of credentials to switch off, as far as is known. Where the deny does not stop
+// them, one that is made before the plan is carried out must not be left.
+func (p *credentialsPlan) mayHave(s seen) bool {
+	return !s.seen || s.n > 0 || p.form() == action.DenySessions
+}
+
+// denyAgain: a deny of sessions stops no key, so that between the deny and the end of the last key more of them may have
+// been made. Seconds later its cut-off covers them; after a step that failed at first, or a run that was interrupted, it
+// does not, and they live up to 36 hours.
+func (p *credentialsPlan) denyAgain() {
+	i := slices.IndexFunc(p.draft.Steps, func(s Step) bool { return s.Key == keyUserDeny })
+	if i < 0 || p.form() != action.DenySessions || p.keys.seen && p.keys.n == 0 {
+		return
+	}
+	again := p.draft.Steps[i]
+	again.Key, again.After = keyDenyAgain, []string{keyUserKeys}
+	again.Impact = []string{"a second time, once the keys are off: it cuts what they made in between"}
+	again.Summary = "Deny everything to the sessions of the user once more, now that no key makes more of them: to those that were made meanwhile."
+	p.add(again)
 }

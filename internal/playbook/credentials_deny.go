@@ -27,7 +27,8 @@ func (p *credentialsPlan) form() string {
 func (p *credentialsPlan) via() string {
 	via, why := denyVia(p.form(), p.room())
 	if via == "" {
-		p.warn("NOT DENIED: " + why + ". Sessions made from the user's keys live on, up to 36 hours: take off one of its policies, and plan again")
+		p.draft.Open = true
+		p.warn("NOT DENIED: " + why + ". Sessions made from the user's keys live on, up to 36 hours, and a console password still signs in: take off one of its policies, and plan again")
 	} else if why != "" {
 		p.warn(why)
 	}
@@ -62,7 +63,11 @@ func quotaOf(summary map[string]int32, name string, usual int) int {
 
 // denyVia chooses, and says why where it is not the usual way. What could not be read is tried inline.
 func denyVia(form string, r userRoom) (via, why string) {
-	if !r.sized || r.inline+action.UserDenySize(form) <= r.inlineQuota {
+	denies := 1
+	if form == action.DenySessions {
+		denies = 2 // see denyAgain
+	}
+	if !r.sized || r.inline+denies*action.UserDenySize(form) <= r.inlineQuota {
 		return action.ViaInline, ""
 	}
 	full := fmt.Sprintf("the user's inline policies take %d of %d characters and leave no room for a deny", r.inline, r.inlineQuota)
@@ -71,7 +76,7 @@ func denyVia(form string, r userRoom) (via, why string) {
 		what = "AWS's policy AWSDenyAll"
 	}
 	switch {
-	case !r.listed, len(r.attached) < r.attachedQuota, form == action.DenyAll && slices.Contains(r.attached, r.denyAll):
+	case !r.listed, len(r.attached)+denies <= r.attachedQuota, form == action.DenyAll && slices.Contains(r.attached, r.denyAll):
 		return action.ViaManaged, full + ": " + what + " is attached instead"
 	}
 	return "", fmt.Sprintf("%s, and %d of %d managed policies are attached to it", full, len(r.attached), r.attachedQuota)

@@ -69,7 +69,7 @@ func surveyUser(ctx context.Context, c *action.AWS, name string) (*userSurvey, e
 		all.Go(func() { look(ctx) })
 	}
 	all.Wait()
-	if s.sized && s.size+action.UserDenySize(action.DenySessions) > action.UserInlineQuota {
+	if s.sized && s.size+2*action.UserDenySize(action.DenySessions) > action.UserInlineQuota {
 		s.lookAtQuotas(ctx)
 	}
 	slices.Sort(s.doubts)
@@ -184,14 +184,14 @@ func (s *userSurvey) lookAtMFA(ctx context.Context) {
 	s.guarded = true
 }
 
-const unplanned = ", so that nothing is planned for them"
+const unknown = ", so that it is not known whether there are any: the step looks again"
 
 func (s *userSurvey) lookAtKeys(ctx context.Context) {
 	pages := iam.NewListAccessKeysPaginator(s.c.IAM, &iam.ListAccessKeysInput{UserName: s.user.UserName})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			s.doubt("access keys", unplanned, err)
+			s.doubt("access keys", unknown, err)
 			return
 		}
 		s.keys.n += len(page.AccessKeyMetadata)
@@ -208,7 +208,7 @@ func (s *userSurvey) lookAtKeys(ctx context.Context) {
 func (s *userSurvey) lookAtServices(ctx context.Context) {
 	all, err := action.ServiceCredentials(ctx, s.c, aws.ToString(s.user.UserName))
 	if err != nil {
-		s.doubt("service-specific credentials", unplanned, err)
+		s.doubt("service-specific credentials", unknown, err)
 		return
 	}
 	s.services = seen{seen: true, n: len(all)}
@@ -219,7 +219,7 @@ func (s *userSurvey) lookAtCertificates(ctx context.Context) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			s.doubt("signing certificates", unplanned, err)
+			s.doubt("signing certificates", unknown, err)
 			return
 		}
 		s.certificates.n += len(page.Certificates)
@@ -232,7 +232,7 @@ func (s *userSurvey) lookAtSSHKeys(ctx context.Context) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			s.doubt("SSH public keys", unplanned, err)
+			s.doubt("SSH public keys", unknown, err)
 			return
 		}
 		s.sshKeys.n += len(page.SSHPublicKeys)

@@ -126,6 +126,18 @@ func TestDraftForAUserWhoMustKeepWorking(t *testing.T) {
 	if !says(d.Survives, "sign-in to the console") || !says(d.Survives, "GetSessionToken") {
 		t.Errorf("survives %q", d.Survives)
 	}
+	waits(t, d, "deny-again", []string{"keys"}, nil)
+	// What is made before the plan is carried out is stopped by nothing else.
+	s := compromised(t, "credentials-leaked-key")
+	s.World.AddUser(awssim.User{Name: "bare"})
+	s.in = Incident{Subject: casefile.Subject{Kind: casefile.IAMUser, ID: "bare", Account: s.Account}}
+	if got := keys(s.draft(Options{SessionsOnly: true})); !slices.Equal(got, []string{"record", "report", "deny", "keys", "service-credentials", "certificates", "ssh-keys"}) {
+		t.Errorf("steps %v", got)
+	}
+	s.refuse("ListAccessKeys")
+	if got := keys(s.draft(Options{SessionsOnly: true})); !slices.Contains(got, "deny-again") {
+		t.Errorf("keys that cannot be listed: steps %v", got)
+	}
 }
 
 func TestDraftOfABareUser(t *testing.T) {
@@ -175,7 +187,6 @@ func TestDraftInAnotherPartition(t *testing.T) {
 
 // Each read that is refused is said, leaves everything else planned, and is an absence of nothing.
 func TestUnreadableUserIsSaidAndStopsNothing(t *testing.T) {
-	lost := map[string]string{"ListAccessKeys": "keys", "ListServiceSpecificCredentials": "service-credentials", "ListSigningCertificates": "certificates", "ListSSHPublicKeys": "ssh-keys"}
 	whole := keys(compromised(t, "credentials-leaked-key").draft(Options{}))
 	for _, o := range Credentials.Reads {
 		if slices.Contains([]string{"GetUser", "GetAccessKeyInfo", "GetAccessKeyLastUsed", "GetAccountSummary"}, o.Name) {
@@ -187,8 +198,7 @@ func TestUnreadableUserIsSaidAndStopsNothing(t *testing.T) {
 		if !says(d.Warnings, "could not look at the user's") || !says(d.Warnings, "AccessDenied") {
 			t.Errorf("%s refused: warnings %q", o, d.Warnings)
 		}
-		want := slices.DeleteFunc(slices.Clone(whole), func(k string) bool { return k == lost[o.Name] })
-		if got := keys(d); !slices.Equal(got, want) {
+		if got := keys(d); !slices.Equal(got, whole) {
 			t.Errorf("%s refused: steps %v", o, got)
 		}
 		if deny, _ := step(d, "deny"); says(deny.Impact, "no console password") || o.Name == "ListMFADevices" && says(deny.Impact, "no MFA") {
@@ -290,6 +300,9 @@ func TestWayOfTheDeny(t *testing.T) {
 		"just fits":                    {action.DenyAll, userRoom{inline: 2048 - action.UserDenySize(action.DenyAll), sized: true, listed: true}, action.ViaInline},
 		"one too many":                 {action.DenyAll, userRoom{inline: 2049 - action.UserDenySize(action.DenyAll), sized: true, listed: true}, action.ViaManaged},
 		"sessions need more":           {action.DenySessions, userRoom{inline: 2048 - action.UserDenySize(action.DenyAll), sized: true, listed: true}, action.ViaManaged},
+		"sessions twice":               {action.DenySessions, userRoom{inline: 2048 - 2*action.UserDenySize(action.DenySessions), sized: true, listed: true}, action.ViaInline},
+		"sessions once":                {action.DenySessions, userRoom{inline: 2049 - 2*action.UserDenySize(action.DenySessions), sized: true, listed: true}, action.ViaManaged},
+		"one slot for two":             {action.DenySessions, userRoom{inline: 2048, attached: ten[1:], sized: true, listed: true}, ""},
 		"not read":                     {action.DenyAll, userRoom{inline: 2048}, action.ViaInline},
 		"both full":                    {action.DenyAll, userRoom{inline: 2048, attached: ten, sized: true, listed: true}, ""},
 		"both full, denied already":    {action.DenyAll, userRoom{inline: 2048, attached: append(slices.Clone(ten[1:]), denyAll), sized: true, listed: true}, action.ViaManaged},
@@ -309,7 +322,7 @@ func TestWayOfTheDeny(t *testing.T) {
 		}
 	})
 	d := s.draft(Options{})
-	if got := keys(d); !slices.Equal(got, []string{"record", "report", "keys"}) || !says(d.Warnings, "NOT DENIED") {
+	if got := keys(d); !slices.Equal(got, []string{"record", "report", "keys"}) || !says(d.Warnings, "NOT DENIED") || !d.Open {
 		t.Errorf("where nothing fits: steps %v, warnings %q", got, d.Warnings)
 	}
 	waits(t, d, "keys", nil, nil)

@@ -90,6 +90,9 @@ type Draft struct {
 	NotCaptured []string
 	Warnings    []string
 	Spared      bool // the subject is one of those that the responder keeps out of the cut
+	// Open says that the intruder keeps something of the subject that a warning tells of, whatever the steps cut of the
+	// rest: carried out whole, the plan has not contained it.
+	Open bool
 }
 
 // Step is a step of a draft. Key names it within the draft; After and AfterAny name other steps by Key.

@@ -21,7 +21,7 @@ func (p *rolePlan) directoryUsers(ctx context.Context) {
 		directory, _, _ := strings.Cut(user, "/")
 		at, why := p.directoryAt(ctx, directory)
 		if why != "" {
-			p.warn(fmt.Sprintf("directory user %s is not disabled: %s", user, why))
+			p.leave(fmt.Sprintf("directory user %s is not disabled: %s", user, why))
 			continue
 		}
 		p.add(Step{Key: "directory-" + user, Action: action.DisableDirectoryUser,

@@ -37,22 +37,22 @@ func (p *rolePlan) identityBehind(ctx context.Context) {
 	}
 	const byHand = "in Identity Center: deny it by its user id, take its assignments and groups away, delete its sessions, disable it"
 	if p.c.Management == nil {
-		p.warn(fmt.Sprintf("role %s is Identity Center's, and its user %q is contained there, from the organisation's management account: give credentials for that with --management-profile, or do it by hand %s",
+		p.leave(fmt.Sprintf("role %s is Identity Center's, and its user %q is contained there, from the organisation's management account: give credentials for that with --management-profile, or do it by hand %s",
 			aws.ToString(p.role.RoleName), name, byHand))
 		return
 	}
 	if own := p.actsAs(name); own != "" {
-		p.warn(fmt.Sprintf("user %q of Identity Center is who you act as (%s): nothing is planned for it, since the deny would stop this response. Let somebody else answer, or use credentials that Identity Center does not give", name, own))
+		p.leave(fmt.Sprintf("user %q of Identity Center is who you act as (%s): nothing is planned for it, since the deny would stop this response. Let somebody else answer, or use credentials that Identity Center does not give", name, own))
 		return
 	}
 	center, err := p.center(ctx)
 	if err != nil {
-		p.warn(fmt.Sprintf("Identity Center could not be looked at, so that its user %q is not contained: %v; do it by hand %s", name, brief(err), byHand))
+		p.leave(fmt.Sprintf("Identity Center could not be looked at, so that its user %q is not contained: %v; do it by hand %s", name, brief(err), byHand))
 		return
 	}
 	id, err := userID(ctx, center, name)
 	if err != nil {
-		p.warn(fmt.Sprintf("user %q of Identity Center could not be found, so that it is not contained: %v; name it with --sso-user", name, brief(err)))
+		p.leave(fmt.Sprintf("user %q of Identity Center could not be found, so that it is not contained: %v; name it with --sso-user", name, brief(err)))
 		return
 	}
 	p.containUser(ctx, center, name, id)
@@ -78,7 +78,7 @@ func (p *rolePlan) centerUser() string {
 			return s.ID
 		}
 	}
-	p.warn("role " + aws.ToString(p.role.RoleName) + " is Identity Center's, and which user's session is bad is not known: name the user with --sso-user")
+	p.leave("role " + aws.ToString(p.role.RoleName) + " is Identity Center's, and which user's session is bad is not known: name the user with --sso-user")
 	return ""
 }
 
@@ -129,12 +129,12 @@ func (p *rolePlan) denyUser(ctx context.Context, s center, target casefile.Targe
 	byHand := "By hand: in Identity Center, put this into the inline policy of every permission set that the user has, which ends its sessions of them: " + action.DenySSOUserPolicy(id)
 	root, why := p.rootForPolicy(ctx)
 	if why != "" {
-		p.warn(fmt.Sprintf("WHAT USER %q HAS OPEN IS NOT ENDED: %s. %s", name, why, byHand))
+		p.leave(fmt.Sprintf("WHAT USER %q HAS OPEN IS NOT ENDED: %s. %s", name, why, byHand))
 		p.survives(fmt.Sprintf("every session that user %q has open, until it ends", name))
 		return
 	}
 	if s.organisation == p.c.Account {
-		p.warn(fmt.Sprintf("WHAT USER %q HAS OPEN OF ROLE %s IS NOT ENDED: it is in the organisation's management account, where no service control policy holds. %s", name, p.name(), byHand))
+		p.leave(fmt.Sprintf("WHAT USER %q HAS OPEN OF ROLE %s IS NOT ENDED: it is in the organisation's management account, where no service control policy holds. %s", name, p.name(), byHand))
 	}
 	params["root"] = root
 	p.add(Step{Key: "deny-user-policy", Action: action.DenySSOPolicy, Target: target, Params: params})

@@ -326,6 +326,29 @@ func TestADirectorysUserIsDisabledWhereTheDirectoryIs(t *testing.T) {
 	}
 }
 
+// Whatever else the plan does, a user whose sessions nothing ends is not contained.
+func TestAUserWhoseSessionsLiveIsNotContained(t *testing.T) {
+	for what, change := range map[string]func(*fake, *action.AWS){
+		"": nil,
+		"policies not enabled": func(f *fake, _ *action.AWS) {
+			f.answers["ListRoots"] = rootUsing(orgtypes.PolicyTypeStatusPendingEnable)
+		},
+		"no room for a policy": func(f *fake, _ *action.AWS) {
+			f.answers["ListPoliciesForTarget"] = policiesAt(action.PoliciesPerTarget)
+		},
+		"no management account":    func(_ *fake, c *action.AWS) { c.Management = nil },
+		"a name that no user has":  func(f *fake, _ *action.AWS) { f.answers["GetUserId"] = denied("ResourceNotFoundException") },
+		"the management account's": func(_ *fake, c *action.AWS) { c.Account = organisation },
+	} {
+		if d := behind(t, erin, change); d.Open != (what != "") {
+			t.Errorf("%s: open is %t, warnings %q", what, d.Open, d.Warnings)
+		}
+	}
+	if d := behind(t, erin, nil, "d-9067a1b2c3/grace"); !d.Open || !says(d.Warnings, "is not disabled") {
+		t.Errorf("a directory that is nowhere: warnings %q", d.Warnings)
+	}
+}
+
 // The name of another role's session is whoever assumed it's to choose: a colleague must not be disabled for it.
 func TestUserIsNotNamedByAnotherRolesSession(t *testing.T) {
 	const sso = "AWSReservedSSO_Admin_0123456789abcdef"

@@ -44,7 +44,7 @@ func (p *rolePlan) cutSessions() error {
 		own = "" // another session of cordon's own role may be cut
 	}
 	if own != "" {
-		p.warn(fmt.Sprintf("cordon itself acts with session %s of role %s: its sessions are not cut and its trust policy is left, since that would stop this response. "+
+		p.leave(fmt.Sprintf("cordon itself acts with session %s of role %s: its sessions are not cut and its trust policy is left, since that would stop this response. "+
 			"Use other credentials, or cut the other session by itself with --only-session NAME", own, p.name()))
 		return nil
 	}
@@ -57,8 +57,8 @@ func (p *rolePlan) cutSessions() error {
 		s.Params["users"] = "listed"
 	}
 	s.Impact = p.users.impact(one.session+one.source != "")
-	if p.inline >= 0 && !action.RoomForDeny(p.inline) {
-		if !p.roomToAttach() {
+	if denies := p.denies(one); p.inline >= 0 && !action.RoomForDeny(p.inline, denies) {
+		if !p.roomToAttach(denies) {
 			return nil
 		}
 		delete(s.Params, "users")
@@ -68,6 +68,43 @@ func (p *rolePlan) cutSessions() error {
 	p.add(s)
 	p.tellOne(one)
 	return nil
+}
+
+// denies is how many denies the role may have to hold: see cutAgain.
+func (p *rolePlan) denies(o one) int {
+	doors := len(p.o.CloseTo) + len(p.o.CutProviders)
+	if p.in.Reached != nil {
+		doors += len(p.in.Reached.Doors)
+	}
+	if doors == 0 || o.session+o.source != "" {
+		return 1
+	}
+	return 2
+}
+
+// cutAgain: a cut of what was issued so far lets in whoever assumes the role while a door is still open. Seconds later its
+// cut-off covers them; where the door could not be closed at first, or the run was interrupted, it does not, and their
+// sessions live for hours.
+func (p *rolePlan) cutAgain() {
+	i := slices.IndexFunc(p.draft.Steps, func(s Step) bool { return s.Key == keyCutSessions })
+	if i < 0 || p.draft.Steps[i].Params["session"]+p.draft.Steps[i].Params["source_identity"] != "" {
+		return
+	}
+	var doors []string
+	for _, s := range p.draft.Steps {
+		switch s.Action.Name {
+		case action.NarrowTrust.Name, action.CutSAMLProvider.Name, action.CutOIDCProvider.Name:
+			doors = append(doors, s.Key)
+		}
+	}
+	if doors == nil {
+		return
+	}
+	again := p.draft.Steps[i]
+	again.Key, again.After = keyCutAgain, doors
+	again.Impact = []string{"a second time, once the door is closed: it cuts what was begun in between"}
+	again.Summary = "Deny everything to the role's sessions once more, now that the door is closed: to those that were begun meanwhile."
+	p.add(again)
 }
 
 // one is the session to cut alone, by its name or by its source identity; neither: all of them.
@@ -123,12 +160,12 @@ func (p *rolePlan) instanceSession() string {
 }
 
 // roomToAttach tells whether the role may have one more managed policy, as far as is known. Where it is not, AWS says.
-func (p *rolePlan) roomToAttach() bool {
+func (p *rolePlan) roomToAttach(denies int) bool {
 	quota := int(p.quotas["AttachedPoliciesPerRoleQuota"])
-	if p.attached < 0 || quota == 0 || p.attached < quota {
+	if p.attached < 0 || quota == 0 || p.attached+denies <= quota {
 		return true
 	}
-	p.warn(fmt.Sprintf("THE SESSIONS OF ROLE %s ARE NOT CUT: its inline policies take %d of 10,240 characters, and it has %d managed policies of %d. "+
+	p.leave(fmt.Sprintf("THE SESSIONS OF ROLE %s ARE NOT CUT: its inline policies take %d of 10,240 characters, and it has %d managed policies of %d. "+
 		"Make room and plan again: detach one (aws iam detach-role-policy --role-name %s --policy-arn ARN), or delete an inline one that nobody needs",
 		p.name(), p.inline, p.attached, quota, p.name()))
 	return false

@@ -187,12 +187,51 @@ func TestWayOfTheRolesDeny(t *testing.T) {
 		for _, o := range []Options{{}, {OnlySession: "batch"}, {SourceIdentity: "batch"}} {
 			d := s.draft(o)
 			cut, ok := step(d, "cut-sessions")
-			if ok != c.cut || ok && (cut.Action.Name != action.AttachRoleDeny.Name || !says(cut.Impact, "of 10,240 characters")) || says(d.Warnings, "ARE NOT CUT") == c.cut {
+			if ok != c.cut || ok && (cut.Action.Name != action.AttachRoleDeny.Name || !says(cut.Impact, "of 10,240 characters")) || says(d.Warnings, "ARE NOT CUT") == c.cut || d.Open == c.cut {
 				t.Errorf("%s, %+v: planned is %t, by %s: impact %q, warnings %q", name, o, ok, cut.Action.Name, cut.Impact, d.Warnings)
 			}
 			if ok && (cut.Params["session"] != o.OnlySession || cut.Params["source_identity"] != o.SourceIdentity) {
 				t.Errorf("%s, %+v: params %v", name, o, cut.Params)
 			}
+		}
+	}
+}
+
+// What was begun while a door was still open is cut once it is closed. A deny of one session stands for itself.
+func TestSessionsAreCutAgainOnceTheDoorIsClosed(t *testing.T) {
+	const vendor = "999988887777"
+	for _, c := range []struct {
+		scenario string
+		o        Options
+		after    []string
+	}{
+		{"role-chain", Options{}, nil},
+		{"role-chain", Options{CloseTo: []string{vendor}}, []string{"narrow-trust"}},
+		{"role-chain", Options{CloseTo: []string{vendor}, OnlySession: "vendor-ci"}, nil},
+		{"role-saml", Options{CutProviders: []string{"arn:aws:iam::111122223333:saml-provider/corp"}}, []string{"cut-provider-1"}},
+	} {
+		d := assumed(t, c.scenario).draft(c.o)
+		if again, ok := step(d, "cut-sessions-again"); ok != (c.after != nil) || ok && (!slices.Equal(again.After, c.after) || again.Action.Name != action.RevokeRoleSessions.Name) {
+			t.Errorf("%s, %+v: %t, after %v", c.scenario, c.o, ok, again.After)
+		}
+	}
+	// A role with room for one deny and not for two is not cut by halves.
+	for doors, want := range map[string]string{"": action.RevokeRoleSessions.Name, vendor: action.AttachRoleDeny.Name} {
+		s := assumed(t, "role-chain")
+		frame := `{"Version":"2012-10-17","Statement":[{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+		s.World.Do(func(a *awssim.Account) {
+			own := 0
+			for _, text := range a.IAM.Roles["vendor-deploy"].Inline {
+				own += action.PolicySize(text)
+			}
+			a.IAM.Roles["vendor-deploy"].Inline["big"] = strings.Replace(frame, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 10240-300-own-len(frame)), 1)
+		})
+		o := Options{}
+		if doors != "" {
+			o.CloseTo = []string{doors}
+		}
+		if cut, _ := step(s.draft(o), "cut-sessions"); cut.Action.Name != want {
+			t.Errorf("doors %q: by %s", doors, cut.Action.Name)
 		}
 	}
 }
@@ -206,7 +245,7 @@ func TestSparedRolesAreNotCut(t *testing.T) {
 	s.conn.Caller = "arn:aws:sts::111122223333:assumed-role/support/ann"
 	for session, want := range map[string][]string{"": {"record"}, "ann": {"record"}, "eve": {"record", "cut-sessions"}} {
 		d := s.draft(Options{OnlySession: session, CloseTo: []string{"999988887777"}})
-		if got := keys(d); !slices.Equal(got, want) || !says(d.Warnings, "cordon itself acts with") {
+		if got := keys(d); !slices.Equal(got, want) || !says(d.Warnings, "cordon itself acts with") || d.Open != (session != "eve") {
 			t.Errorf("cordon's own role, session %q: steps %v, warnings %q", session, got, d.Warnings)
 		}
 	}
