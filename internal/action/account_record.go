@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -43,7 +44,7 @@ func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
 	// The report first: AWS takes seconds to make it, in which everything else is read.
 	ready, reportErr := askForReport(ctx, c)
 	r := newCollector(c, t, sink)
-	r.read(ctx, "users, groups, roles and policies", "iam:GetAccountAuthorizationDetails", authorizationDetails(c))
+	r.read(ctx, "users, groups, roles and policies", "iam:GetAccountAuthorizationDetails", r.authorizationDetails)
 	r.read(ctx, "account summary", "iam:GetAccountSummary", func(ctx context.Context) (any, error) {
 		return c.IAM.GetAccountSummary(ctx, &iam.GetAccountSummaryInput{})
 	})
@@ -59,10 +60,13 @@ func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
 		return c.EC2.DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(true)})
 	})
 	r.read(ctx, "organisation", "organizations:DescribeOrganization", organisation(c))
+	if len(t.List("regions")) == 0 {
+		r.note(sink.Loss("trails and detectors of every region", "ec2:DescribeRegions", "the plan could not tell which regions there are: plan again"))
+	}
 	for _, region := range t.List("regions") {
 		there := c.In(region)
-		r.read(ctx, "trails of "+region, "cloudtrail:DescribeTrails", trailsOf(there))
-		r.read(ctx, "detectors of "+region, "guardduty:GetDetector", detectorsOf(there))
+		r.read(ctx, "trails of "+region, "cloudtrail:DescribeTrails", r.trailsOf(there))
+		r.read(ctx, "detectors of "+region, "guardduty:ListDetectors", r.detectorsOf(there))
 	}
 	r.report(ctx, ready, reportErr)
 	if err := r.wait(); err != nil {
@@ -103,14 +107,18 @@ func (r *collector) report(ctx context.Context, ready bool, err error) {
 	r.keep(credentialReport, source, out.Content)
 }
 
-func authorizationDetails(c *AWS) func(context.Context) (any, error) {
-	return func(ctx context.Context) (any, error) {
-		all, err := every(ctx, iam.NewGetAccountAuthorizationDetailsPaginator(c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)}))
-		if err != nil {
-			return nil, err
-		}
-		return all, nil
+// authorizationDetails: where a page fails, those before it hold hundreds of users each.
+func (r *collector) authorizationDetails(ctx context.Context) (any, error) {
+	all, err := every(ctx, iam.NewGetAccountAuthorizationDetailsPaginator(r.c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)}))
+	if err == nil || len(all) == 0 {
+		return all, err
 	}
+	data, jsonErr := answerJSON(all)
+	if jsonErr != nil {
+		return nil, errors.Join(err, jsonErr)
+	}
+	r.keep(fmt.Sprintf("users, groups, roles and policies, the first %d pages", len(all)), "iam:GetAccountAuthorizationDetails", data)
+	return nil, fmt.Errorf("page %d: %w", len(all)+1, err)
 }
 
 // samlProviders are all of them, each with its metadata, whose certificate tells whose signature lets people in.
@@ -158,49 +166,40 @@ func organisation(c *AWS) func(context.Context) (any, error) {
 	}
 }
 
-func trailsOf(c *AWS) func(context.Context) (any, error) {
+// trailsOf lists a region's trails, and reads each that is at home there under a name of its own: one that fails is lost
+// alone.
+func (r *collector) trailsOf(c *AWS) func(context.Context) (any, error) {
 	return func(ctx context.Context) (any, error) {
 		out, err := c.CloudTrail.DescribeTrails(ctx, &cloudtrail.DescribeTrailsInput{})
 		if err != nil {
 			return nil, err
 		}
-		all := []any{out}
 		for _, t := range out.TrailList {
 			if aws.ToString(t.HomeRegion) != c.Region {
 				continue // a shadow: it is read at home
 			}
-			status, err := c.CloudTrail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: t.TrailARN})
-			if err != nil {
-				return nil, err
-			}
-			selectors, err := c.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: t.TrailARN})
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, status, selectors)
+			name := "trail " + aws.ToString(t.TrailARN)
+			r.read(ctx, name+", status", "cloudtrail:GetTrailStatus", func(ctx context.Context) (any, error) {
+				return c.CloudTrail.GetTrailStatus(ctx, &cloudtrail.GetTrailStatusInput{Name: t.TrailARN})
+			})
+			r.read(ctx, name+", event selectors", "cloudtrail:GetEventSelectors", func(ctx context.Context) (any, error) {
+				return c.CloudTrail.GetEventSelectors(ctx, &cloudtrail.GetEventSelectorsInput{TrailName: t.TrailARN})
+			})
 		}
-		return all, nil
+		return out, nil
 	}
 }
 
-func detectorsOf(c *AWS) func(context.Context) (any, error) {
+func (r *collector) detectorsOf(c *AWS) func(context.Context) (any, error) {
 	return func(ctx context.Context) (any, error) {
-		all := []any{}
-		p := guardduty.NewListDetectorsPaginator(c.GuardDuty, &guardduty.ListDetectorsInput{})
-		for p.HasMorePages() {
-			page, err := p.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, page)
+		all, err := every(ctx, guardduty.NewListDetectorsPaginator(c.GuardDuty, &guardduty.ListDetectorsInput{}))
+		for _, page := range all {
 			for _, id := range page.DetectorIds {
-				d, err := c.GuardDuty.GetDetector(ctx, &guardduty.GetDetectorInput{DetectorId: aws.String(id)})
-				if err != nil {
-					return nil, err
-				}
-				all = append(all, d)
+				r.read(ctx, "detector "+id+" in "+c.Region, "guardduty:GetDetector", func(ctx context.Context) (any, error) {
+					return c.GuardDuty.GetDetector(ctx, &guardduty.GetDetectorInput{DetectorId: aws.String(id)})
+				})
 			}
 		}
-		return all, nil
+		return all, err
 	}
 }

@@ -81,7 +81,7 @@ func (r *collector) wait() error {
 // pages is every page of a paginated answer, as it came.
 type pages[T any] []*T
 
-// every reads all pages that there are.
+// every reads all pages that there are; with an error, those before it.
 func every[T, O any](ctx context.Context, p interface {
 	HasMorePages() bool
 	NextPage(context.Context, ...func(*O)) (*T, error)
@@ -90,7 +90,7 @@ func every[T, O any](ctx context.Context, p interface {
 	for p.HasMorePages() {
 		page, err := p.NextPage(ctx)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		all = append(all, page)
 	}
