@@ -1,6 +1,7 @@
 package awssim
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,8 @@ type Detector struct {
 	Disabled bool
 	Admin    string // the administrator account that manages it, or ""
 	Findings map[string]*types.Finding
+
+	Relationship string // with Admin, "" for Enabled, or Disabled where the detector is
 }
 
 func guarddutyHandlers() []handler {
@@ -114,7 +117,9 @@ func guarddutyGetDetector(r *Request, in *guardduty.GetDetectorInput) (*guarddut
 	return &guardduty.GetDetectorOutput{Status: status, ServiceRole: aws.String(r.Account.globalARN("iam", "role/aws-service-role/guardduty.amazonaws.com/AWSServiceRoleForAmazonGuardDuty"))}, nil
 }
 
-// An administrator, and an account that has none, get an answer without one.
+// An administrator, and an account that has none, get an answer without one. A
+// member that is not monitored is Disabled.
+// https://docs.aws.amazon.com/guardduty/latest/ug/administrator_member_relationships.html
 // https://docs.aws.amazon.com/guardduty/latest/APIReference/API_GetAdministratorAccount.html
 func guarddutyGetAdministratorAccount(r *Request, in *guardduty.GetAdministratorAccountInput) (*guardduty.GetAdministratorAccountOutput, error) {
 	d, err := findDetector(r, in.DetectorId)
@@ -123,13 +128,17 @@ func guarddutyGetAdministratorAccount(r *Request, in *guardduty.GetAdministrator
 	}
 	out := &guardduty.GetAdministratorAccountOutput{}
 	if d.Admin != "" {
-		out.Administrator = &types.Administrator{AccountId: aws.String(d.Admin), RelationshipStatus: aws.String("Enabled")}
+		status := "Enabled"
+		if d.Disabled {
+			status = "Disabled"
+		}
+		out.Administrator = &types.Administrator{AccountId: aws.String(d.Admin), RelationshipStatus: aws.String(cmp.Or(d.Relationship, status))}
 	}
 	return out, nil
 }
 
-// A member of an administrator account does not turn its own detector off or on.
-// https://docs.aws.amazon.com/guardduty/latest/ug/guardduty_accounts.html
+// A member of an administrator account, through Organizations, does not turn its own detector off or on.
+// https://docs.aws.amazon.com/guardduty/latest/ug/administrator_member_relationships.html
 func guarddutyUpdateDetector(r *Request, in *guardduty.UpdateDetectorInput) (*guardduty.UpdateDetectorOutput, error) {
 	id := aws.ToString(in.DetectorId)
 	d, ok := r.Region.GuardDuty.Detectors[id]
@@ -137,7 +146,7 @@ func guarddutyUpdateDetector(r *Request, in *guardduty.UpdateDetectorInput) (*gu
 		r.missing(id)
 		return nil, badRequest("The request is rejected because the input detectorId is not owned by the current account.")
 	}
-	if d.Admin != "" && r.callerAccount() != d.Admin {
+	if d.Admin != "" && d.Relationship == "" && r.callerAccount() != d.Admin {
 		return nil, badRequest("The request is rejected because a member cannot manage its own detector.")
 	}
 	if in.Enable != nil {

@@ -20,7 +20,8 @@ import (
 
 type stoppedTrail struct{ arn, region string }
 
-// darkDetector does not look. Where another account administers it, AWS may leave it to that account to switch it on.
+// darkDetector does not look. administrator is the account that administers it, "" where there is none or nobody could
+// say.
 type darkDetector struct{ id, region, administrator string }
 
 // watchers are what records and looks: whoever takes an account switches it off first.
@@ -29,11 +30,11 @@ func (p *accountPlan) watchers() {
 		p.add(Step{Key: "trail-" + t.arn, Action: action.StartLogging, Target: p.part(casefile.Trail, t.arn, t.region), Now: action.TrailStopped})
 	}
 	for _, d := range p.detectors {
-		s := Step{Key: "detector-" + d.region, Action: action.EnableDetector, Target: p.part(casefile.Detector, d.id, d.region)}
 		if d.administrator != "" {
-			s.Impact = []string{fmt.Sprintf("account %s administers this detector, and AWS may leave it to that account; it then runs, with its own detector's id: aws guardduty start-monitoring-members --region %s --detector-id ID --account-ids %s", d.administrator, d.region, p.id)}
+			p.warn(p.notOurs(d))
+			continue
 		}
-		p.add(s)
+		p.add(Step{Key: "detector-" + d.region, Action: action.EnableDetector, Target: p.part(casefile.Detector, d.id, d.region), Now: action.DetectorOff})
 	}
 	if len(p.blind) > 0 {
 		p.warn("GuardDuty is not there, so that nothing was looked at, in " + strings.Join(p.blind, ", "))
@@ -41,6 +42,15 @@ func (p *accountPlan) watchers() {
 	if dark := p.unrecorded(); len(dark) > 0 {
 		p.warn("no trail records management events of " + strings.Join(dark, ", ") + ": what is done there is in the event history alone, which goes back 90 days")
 	}
+}
+
+// notOurs says who can make a detector look again that another account administers. Through Organizations a member can
+// neither enable nor suspend its own; one that was invited can enable it, and cannot take that back: nothing that release
+// could undo (docs.aws.amazon.com/guardduty/latest/ug/administrator_member_relationships.html).
+func (p *accountPlan) notOurs(d darkDetector) string {
+	return fmt.Sprintf("NOT ENABLED: GuardDuty does not look in %s, and no step of this plan makes it: account %s administers detector %s and can, with its own detector's id: "+
+		"aws guardduty start-monitoring-members --region %s --detector-id ID --account-ids %s; only if this account was invited, and not added through the organisation, it can itself, and cannot take it back: "+
+		"aws guardduty update-detector --region %s --detector-id %s --enable", d.region, d.administrator, d.id, d.region, p.id, d.region, d.id)
 }
 
 // unrecorded are the enabled regions that no trail covers, as far as all trails could be looked at.
@@ -224,15 +234,16 @@ func (s *accountSurvey) lookAtDetectors(ctx context.Context, c *action.AWS) {
 	}
 }
 
-// administratorOf is the account that administers a detector, "" where there is none or nobody could say
+// administratorOf is the account that administers a detector, "" where there is none or nobody could say. A relationship
+// of another status than these two is none, or not yet one
 // (docs.aws.amazon.com/guardduty/latest/ug/administrator_member_relationships.html).
 func (s *accountSurvey) administratorOf(ctx context.Context, c *action.AWS, id string) string {
 	out, err := c.GuardDuty.GetAdministratorAccount(ctx, &guardduty.GetAdministratorAccountInput{DetectorId: aws.String(id)})
 	if err != nil {
-		s.doubt("which account administers detector "+id+" in "+c.Region, err)
+		s.doubt("which account administers detector "+id+" in "+c.Region+", so that the step that enables it may be refused,", err)
 		return ""
 	}
-	if out.Administrator == nil {
+	if out.Administrator == nil || !slices.Contains([]string{"Enabled", "Disabled", ""}, aws.ToString(out.Administrator.RelationshipStatus)) {
 		return ""
 	}
 	return aws.ToString(out.Administrator.AccountId)
