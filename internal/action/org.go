@@ -118,6 +118,42 @@ func ControlPoliciesOn(ctx context.Context, c *AWS, target string) (map[string]s
 	return names, nil
 }
 
+// Roots lists the organisation's roots, of which there is one. A page may be empty and yet not the last
+// (docs.aws.amazon.com/organizations/latest/APIReference/API_ListRoots.html).
+func Roots(ctx context.Context, c *AWS) ([]orgtypes.Root, error) {
+	var roots []orgtypes.Root
+	pages := organizations.NewListRootsPaginator(c.Organizations, &organizations.ListRootsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the organisation's roots: %w", err)
+		}
+		roots = append(roots, page.Roots...)
+	}
+	return roots, nil
+}
+
+// ParentOf is the id of the root or unit that an account or unit is in. Its pages are as those of Roots.
+func ParentOf(ctx context.Context, c *AWS, child string) (string, error) {
+	all, err := every(ctx, organizations.NewListParentsPaginator(c.Organizations, &organizations.ListParentsInput{ChildId: aws.String(child)}))
+	if hasCode(err, "ChildNotFoundException") {
+		return "", fmt.Errorf("%s in the organisation: %w", child, ErrGone)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look where %s stands in the organisation: %w", child, err)
+	}
+	var parents []string
+	for _, page := range all {
+		for _, p := range page.Parents {
+			parents = append(parents, aws.ToString(p.Id))
+		}
+	}
+	if len(parents) != 1 {
+		return "", fmt.Errorf("look where %s stands in the organisation: %d parents", child, len(parents))
+	}
+	return parents[0], nil
+}
+
 // FitsControlPolicy tells whether AWS takes a service control policy of that length.
 func FitsControlPolicy(content string) error {
 	if n := utf8.RuneCountInString(content); n > ControlPolicySize {

@@ -33,17 +33,8 @@ var MoveAccount = define(Spec[parent]{
 		if err != nil {
 			return parent{}, err
 		}
-		p, err := out.Organizations.ListParents(ctx, &organizations.ListParentsInput{ChildId: aws.String(t.ID)})
-		if hasCode(err, "ChildNotFoundException") {
-			return parent{}, fmt.Errorf("account %s in the organisation: %w", t.ID, ErrGone)
-		}
-		if err != nil {
-			return parent{}, fmt.Errorf("look where account %s stands in the organisation: %w", t.ID, err)
-		}
-		if len(p.Parents) != 1 {
-			return parent{}, fmt.Errorf("look where account %s stands in the organisation: %d parents", t.ID, len(p.Parents))
-		}
-		return parent{aws.ToString(p.Parents[0].Id)}, nil
+		unit, err := ParentOf(ctx, out, t.ID)
+		return parent{unit}, err
 	},
 	Status: func(t Target, now parent) Status {
 		if now.Parent == t.Param("unit") {

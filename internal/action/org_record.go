@@ -32,7 +32,7 @@ var RecordOrganization = gather(Gather{
 			return out.Organizations.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: id})
 		})
 		r.read(ctx, "parent in the organisation", "organizations:ListParents", func(ctx context.Context) (any, error) {
-			return out.Organizations.ListParents(ctx, &organizations.ListParentsInput{ChildId: id})
+			return every(ctx, organizations.NewListParentsPaginator(out.Organizations, &organizations.ListParentsInput{ChildId: id}))
 		})
 		r.read(ctx, "service control policies on the account", "organizations:DescribePolicy", policiesWithText(out, t.ID))
 		return r.wait()

@@ -177,6 +177,14 @@ func orgDescribeAccount(r *Request, in *organizations.DescribeAccountInput) (*or
 	}}, nil
 }
 
+// emptyFirst continues a list whose first page was empty: "always check the
+// NextToken response parameter value, even if you receive an empty result set".
+// Here the lists of one are always so, so that nobody takes the first page for
+// all there is.
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListRoots.html
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListParents.html
+var emptyFirst = aws.String("and here it is")
+
 func orgListParents(r *Request, in *organizations.ListParentsInput) (*organizations.ListParentsOutput, error) {
 	o, err := r.organization()
 	if err != nil {
@@ -195,13 +203,19 @@ func orgListParents(r *Request, in *organizations.ListParentsInput) (*organizati
 	if parent == o.Root {
 		kind = types.ParentTypeRoot
 	}
+	if in.NextToken == nil {
+		return &organizations.ListParentsOutput{NextToken: emptyFirst}, nil
+	}
 	return &organizations.ListParentsOutput{Parents: []types.Parent{{Id: aws.String(parent), Type: kind}}}, nil
 }
 
-func orgListRoots(r *Request, _ *organizations.ListRootsInput) (*organizations.ListRootsOutput, error) {
+func orgListRoots(r *Request, in *organizations.ListRootsInput) (*organizations.ListRootsOutput, error) {
 	o, err := r.organization()
 	if err != nil {
 		return nil, err
+	}
+	if in.NextToken == nil {
+		return &organizations.ListRootsOutput{NextToken: emptyFirst}, nil
 	}
 	root := types.Root{Id: aws.String(o.Root), Name: aws.String("Root")}
 	if !o.NoPolicies {

@@ -56,14 +56,12 @@ func (p *accountPlan) restricts(ctx context.Context, unit string) (bool, error) 
 				return true, nil
 			}
 		}
-		above, err := p.outside.Organizations.ListParents(ctx, &organizations.ListParentsInput{ChildId: aws.String(unit)})
-		if err != nil {
-			return false, fmt.Errorf("look what unit %s is in: %w", unit, err)
+		if unit, err = action.ParentOf(ctx, p.outside, unit); err != nil {
+			return false, err
 		}
-		if len(above.Parents) != 1 || !strings.HasPrefix(aws.ToString(above.Parents[0].Id), "ou-") {
+		if !strings.HasPrefix(unit, "ou-") {
 			return false, nil
 		}
-		unit = aws.ToString(above.Parents[0].Id)
 	}
 	return false, nil
 }

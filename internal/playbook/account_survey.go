@@ -123,12 +123,12 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 		s.doubt("which service control policies are on the account", err)
 	}
 	s.lookAtFeatures(ctx)
-	roots, err := s.outside.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
+	roots, err := action.Roots(ctx, s.outside)
 	if err != nil {
 		s.doubt("whether the organisation uses service control policies", err)
 		return
 	}
-	s.policiesOff = !slices.ContainsFunc(roots.Roots, usesControlPolicies)
+	s.policiesOff = !slices.ContainsFunc(roots, usesControlPolicies)
 }
 
 // managedBy is the management account of the organisation that the account is in, "" where it is in none. Whoever took

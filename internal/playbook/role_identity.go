@@ -152,15 +152,15 @@ func (p *rolePlan) denyUser(ctx context.Context, s center, target casefile.Targe
 
 // rootForPolicy is the organisation's root, or why no service control policy can be attached to it.
 func (p *rolePlan) rootForPolicy(ctx context.Context) (id, why string) {
-	out, err := p.c.Management.Organizations.ListRoots(ctx, &organizations.ListRootsInput{})
+	roots, err := action.Roots(ctx, p.c.Management)
 	switch {
 	case err != nil:
 		return "", fmt.Sprintf("the organisation's root could not be read (%s)", brief(err))
-	case len(out.Roots) != 1:
-		return "", fmt.Sprintf("the organisation shows %d roots", len(out.Roots))
+	case len(roots) != 1:
+		return "", fmt.Sprintf("the organisation shows %d roots", len(roots))
 	}
-	id = aws.ToString(out.Roots[0].Id)
-	if !usesControlPolicies(out.Roots[0]) {
+	id = aws.ToString(roots[0].Id)
+	if !usesControlPolicies(roots[0]) {
 		return "", fmt.Sprintf("service control policies are not enabled in the organisation's root, so that none would hold (enabling them concerns every account: aws organizations enable-policy-type --root-id %s --policy-type SERVICE_CONTROL_POLICY, then plan again)", id)
 	}
 	on, err := action.ControlPoliciesOn(ctx, p.c.Management, id)
