@@ -20,59 +20,131 @@ import (
 // account would leave the policies behind that it is under now.
 func (p *accountPlan) move(ctx context.Context, target casefile.Target) {
 	unit := p.o.QuarantineOU
-	restricts, err := p.restricts(ctx, unit)
+	r, err := p.restricts(ctx, unit)
 	switch {
 	case errors.Is(err, action.ErrGone):
 		p.warn(fmt.Sprintf("unit %s is not in the organisation: no move is planned", unit))
 		return
 	case err != nil:
 		p.warn(fmt.Sprintf("whether unit %s restricts anything could not be read: %v; look before you approve", unit, err))
-	case !restricts:
+	case r == nothing:
 		p.warn(fmt.Sprintf("no policy of unit %s, nor of the units above it, denies anything: the account would be stopped in nothing there and leave its own unit's policies behind, so that no move is planned", unit))
 		return
+	case r == something:
+		p.warn(fmt.Sprintf("NOT STOPPED: the policies of unit %s, and of the units above it, stop the account in something and not in everything: read them before you approve", unit))
+		p.draft.Survives = append(p.draft.Survives, "whatever the policies of unit "+unit+" leave the account, which goes on")
 	}
 	p.add(Step{Key: "move", Action: action.MoveAccount, Target: target, Params: map[string]string{"unit": unit}})
 	p.warn("whom the unit's policies leave in is the organisation's own choice: make sure that it is you")
 }
 
+// restriction is how much policies deny an account.
+type restriction int
+
+const (
+	nothing    restriction = iota
+	something              // some actions, resources or regions, or all but what they allow, however much that is
+	everything             // but for whom they leave in
+)
+
 // deepest is how far down units are nested below the root
 // (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html).
 const deepest = 5
 
-// restricts tells whether a policy on the unit, or on one that it is in, denies something. The root's do not count: the
+// restricts tells how much the policies on the unit, and on those that it is in, deny. The root's do not count: the
 // account is under them wherever it is.
-func (p *accountPlan) restricts(ctx context.Context, unit string) (bool, error) {
+func (p *accountPlan) restricts(ctx context.Context, unit string) (restriction, error) {
+	most := nothing
 	for range deepest {
-		on, err := action.ControlPoliciesOn(ctx, p.outside, unit)
+		level, err := p.level(ctx, unit)
 		if err != nil {
-			return false, err
+			return nothing, err
 		}
-		for _, id := range slices.Sorted(maps.Keys(on)) {
-			out, err := p.outside.Organizations.DescribePolicy(ctx, &organizations.DescribePolicyInput{PolicyId: aws.String(id)})
-			if err != nil {
-				return false, fmt.Errorf("read service control policy %s: %w", id, err)
-			}
-			if out.Policy != nil && denies(aws.ToString(out.Policy.Content)) {
-				return true, nil
-			}
+		if most = max(most, level); most == everything {
+			return most, nil
 		}
 		if unit, err = action.ParentOf(ctx, p.outside, unit); err != nil {
-			return false, err
+			return nothing, err
 		}
 		if !strings.HasPrefix(unit, "ou-") {
-			return false, nil
+			break
 		}
 	}
-	return false, nil
+	return most, nil
 }
 
-// denies tells whether a policy has a statement that denies.
-func denies(document string) bool {
-	type statement struct{ Effect string }
-	var many struct{ Statement []statement }
-	var one struct{ Statement statement }
-	if json.Unmarshal([]byte(document), &many) == nil {
-		return slices.Contains(many.Statement, statement{"Deny"})
+// level tells how much the policies on one unit deny. What none of them allows is denied too
+// (docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html).
+func (p *accountPlan) level(ctx context.Context, unit string) (restriction, error) {
+	on, err := action.ControlPoliciesOn(ctx, p.outside, unit)
+	if err != nil {
+		return nothing, err
 	}
-	return json.Unmarshal([]byte(document), &one) == nil && one.Statement.Effect == "Deny"
+	most, open := nothing, false
+	for _, id := range slices.Sorted(maps.Keys(on)) {
+		out, err := p.outside.Organizations.DescribePolicy(ctx, &organizations.DescribePolicyInput{PolicyId: aws.String(id)})
+		if err != nil {
+			return nothing, fmt.Errorf("read service control policy %s: %w", id, err)
+		}
+		if out.Policy == nil {
+			continue
+		}
+		for _, s := range statementsOf(aws.ToString(out.Policy.Content)) {
+			most, open = max(most, s.denies()), open || s.allowsAll()
+		}
+	}
+	if !open {
+		most = max(most, something)
+	}
+	return most, nil
+}
+
+// controlStatement is a statement of a service control policy.
+type controlStatement struct {
+	Effect                      string
+	Action, NotAction, Resource any
+	Condition                   map[string]map[string]any
+}
+
+func statementsOf(document string) []controlStatement {
+	var many struct{ Statement []controlStatement }
+	if json.Unmarshal([]byte(document), &many) == nil {
+		return many.Statement
+	}
+	var one struct{ Statement controlStatement }
+	if json.Unmarshal([]byte(document), &one) != nil {
+		return nil
+	}
+	return []controlStatement{one.Statement}
+}
+
+func (s controlStatement) allowsAll() bool {
+	return s.Effect == "Allow" && isAll(s.Action) && isAll(s.Resource) && len(s.Condition) == 0
+}
+
+// denies: conditions on who asks leave somebody in, and deny everything to everybody else. Any other (the region, the
+// resource, how it is asked) leaves a way.
+func (s controlStatement) denies() restriction {
+	if s.Effect != "Deny" {
+		return nothing
+	}
+	if !isAll(s.Action) || !isAll(s.Resource) {
+		return something
+	}
+	for _, keys := range s.Condition {
+		for key := range keys {
+			if k := strings.ToLower(key); !strings.HasPrefix(k, "aws:principal") && k != "aws:userid" && k != "aws:assumedroot" {
+				return something
+			}
+		}
+	}
+	return everything
+}
+
+// isAll tells "*", alone or as the one in a list.
+func isAll(v any) bool {
+	if list, ok := v.([]any); ok && len(list) == 1 {
+		v = list[0]
+	}
+	return v == "*"
 }

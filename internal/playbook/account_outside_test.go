@@ -71,6 +71,9 @@ func TestMoveIsPlannedIntoWhatRestricts(t *testing.T) {
 	}{
 		{"its own policy", func(w *awssim.World) string { return w.AddOrgUnit("r-exam", "Quarantine", deny) }, 1, "whom the unit's policies leave in"},
 		{"the policy of a unit above", func(w *awssim.World) string { return w.AddOrgUnit(w.AddOrgUnit("r-exam", "Quarantine", deny), "Now") }, 1, "whom the unit's policies leave in"},
+		{"a policy that denies a region", func(w *awssim.World) string {
+			return w.AddOrgUnit("r-exam", "Guarded", awssim.ControlPolicy{Name: "g", Content: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-west-1"}}}]}`})
+		}, 1, "NOT STOPPED: the policies of unit"},
 		{"an open unit", func(w *awssim.World) string { return w.AddOrgUnit("r-exam", "Sandbox") }, 0, "denies anything"},
 		{"no such unit", func(*awssim.World) string { return "ou-exam-nowhere0" }, 0, "is not in the organisation"},
 		{"an unreadable unit", func(w *awssim.World) string {
@@ -89,8 +92,50 @@ func TestMoveIsPlannedIntoWhatRestricts(t *testing.T) {
 			if n := actionsOf(d); n["org-move-account"] != c.move || n["org-quarantine-account"] != 0 || !said(d.Warnings, c.says) {
 				t.Errorf("%s: steps %v, warnings %q", c.name, n, d.Warnings)
 			}
+			if partly := strings.HasPrefix(c.says, "NOT STOPPED"); said(d.Warnings, "NOT STOPPED") != partly || said(d.Survives, "leave the account, which goes on") != partly {
+				t.Errorf("%s: warnings %q, survives %q", c.name, d.Warnings, d.Survives)
+			}
 		})
 	}
+}
+
+// What a unit's policies come to.
+func TestHowMuchPoliciesDeny(t *testing.T) {
+	for document, want := range map[string]restriction{
+		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`:                                                              nothing,
+		`{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`:                                                                 everything,
+		`{"Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`:                                                           everything,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalARN":"arn:x"}}}]}`:       everything,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"x"}}}]}`:   something,
+		`{"Statement":[{"Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}]}`:                                 something,
+		`{"Statement":[{"Effect":"Deny","NotAction":"iam:*","Resource":"*"}]}`:                                                        something,
+		`{"Statement":[{"Effect":"Deny","Action":["ec2:*","*:Get*"],"Resource":"*"}]}`:                                                something,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::bucket"}]}`:                                             something,
+		`{"Statement":[{"Effect":"Deny","Action":"organizations:*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":["*"]}]}`: everything,
+		`[]`: nothing,
+	} {
+		got := nothing
+		for _, s := range statementsOf(document) {
+			got = max(got, s.denies())
+		}
+		if got != want {
+			t.Errorf("%s: %d, want %d", document, got, want)
+		}
+	}
+}
+
+// A unit whose policies do not allow everything denies the rest without a deny, and how much that is a person has to read.
+func TestUnitThatAllowsSomething(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var o Options
+		d := draftWith(t, "account-takeover", func(w *awssim.World, o *Options) {
+			o.QuarantineOU = w.AddOrgUnit("r-exam", "Quarantine", awssim.ControlPolicy{Name: "q", Content: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"}]}`})
+			w.Do(func(a *awssim.Account) { u := a.Org.Units[o.QuarantineOU]; u.Policies = u.Policies[1:] })
+		}, o)
+		if actionsOf(d)["org-move-account"] != 1 || !said(d.Warnings, "NOT STOPPED") {
+			t.Errorf("steps %v, warnings %q", actionsOf(d), d.Warnings)
+		}
+	})
 }
 
 // In another partition nothing that is planned names this one.
