@@ -62,4 +62,6 @@ var StartLogging = define(Spec[trailState]{
 		return nil
 	},
 	Change: func(Target, trailState) string { return "stopped -> records" },
+	// An intruder who deletes a trail between plan and approval must not hold up what stops him.
+	Volatile: true,
 })

@@ -140,7 +140,9 @@ var DeleteRootCredentials = define(Spec[rootHas]{
 	Change: func(_ Target, now rootHas) string {
 		return fmt.Sprintf("%s, %s, %s, password: %t -> none", plural(len(now.Keys), "access key"), plural(len(now.Certificates), "certificate"), plural(len(now.MFA), "MFA device"), now.Password)
 	},
-	Partial:      true,
+	Partial: true,
+	// Whoever holds the root user can make it a key at any time, which must hold up nothing: all that it has goes.
+	Volatile:     true,
 	Irreversible: "deleted credentials cannot be made again; the owner gets a new password from the management account or by AWS's account recovery alone",
 	AccountWide:  "it is the root user's",
 })

@@ -45,6 +45,8 @@ type accountPlan struct {
 	in    Incident
 	o     Options
 	draft Draft
+
+	stopped bool // from the organisation, all of it
 }
 
 func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (Draft, error) {

@@ -34,6 +34,7 @@ func (p *accountPlan) move(ctx context.Context, target casefile.Target) {
 		p.warn(fmt.Sprintf("NOT STOPPED: the policies of unit %s, and of the units above it, stop the account in something and not in everything: read them before you approve", unit))
 		p.draft.Survives = append(p.draft.Survives, "whatever the policies of unit "+unit+" leave the account, which goes on")
 	}
+	p.stopped = err == nil && r == everything
 	p.add(Step{Key: "move", Action: action.MoveAccount, Target: target, Params: map[string]string{"unit": unit}})
 	p.warn("whom the unit's policies leave in is the organisation's own choice: make sure that it is you")
 }

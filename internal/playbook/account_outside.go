@@ -51,6 +51,7 @@ func (p *accountPlan) fromOutside(ctx context.Context) {
 		p.warn(fmt.Sprintf("no quarantine policy is planned: %v; or move the account with --quarantine-ou", err))
 		return
 	}
+	p.stopped = true
 	p.add(Step{Key: "policy", Action: action.QuarantineOrgPolicy, Target: target, Params: map[string]string{"responders": action.List(responders)}})
 	p.add(Step{Key: "quarantine", Action: action.QuarantineAccount, Target: target, After: []string{"policy"},
 		Impact: []string{leftIn(responders), "everything that calls AWS in account " + p.id + " stops: production too; what runs without calling AWS goes on"}})

@@ -154,3 +154,27 @@ func TestAccountOfAnotherPartition(t *testing.T) {
 		}
 	})
 }
+
+// What goes on beside the cut is said by what the cut is: an account that nobody stops from outside has a root user and
+// roles that go on, and none is shut off from whom its resources let in.
+func TestWhatGoesOnIsSaid(t *testing.T) {
+	const root, others = "the root user: nothing", "policies of resources here let in"
+	partly := awssim.ControlPolicy{Name: "g", Content: `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"ec2:*","Resource":"*"}]}`}
+	for _, c := range []struct {
+		drill  string
+		change func(*awssim.World, *Options)
+		goesOn bool
+	}{
+		{"account-takeover", func(*awssim.World, *Options) {}, false},
+		{"account-standalone", func(*awssim.World, *Options) {}, true},
+		{"account-full-slots", func(*awssim.World, *Options) {}, true}, // no unit is named
+		{"account-takeover", func(w *awssim.World, o *Options) { o.QuarantineOU = w.AddOrgUnit("r-exam", "Guarded", partly) }, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := draftWith(t, c.drill, c.change, Options{})
+			if said(d.Survives, root) != c.goesOn || said(d.Survives, "made after this plan") != c.goesOn || !said(d.Survives, others) {
+				t.Errorf("%s: %q", c.drill, d.Survives)
+			}
+		})
+	}
+}

@@ -6,17 +6,31 @@ import (
 	"strings"
 )
 
+// outsiders are beyond a service control policy, which holds for the principals of the accounts under it alone
+// (docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html), and beyond what is denied to users.
+const outsiders = "other accounts, and everybody where it is public, that policies of resources here let in: buckets, keys, queues, function URLs, shared snapshots and images. What stops the account's own users and roles does not stop them"
+
+// unstopped goes on where the account is not stopped from its organisation. Nothing in the account limits its root user
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_root-user.html).
+var unstopped = []string{
+	"the root user: nothing that can be done in the account stops it",
+	"roles and whoever may assume them: each bad one needs a plan of its own (cordon plan iam-role:NAME)",
+	"users and keys that are made after this plan: plan again once it is carried out",
+}
+
 // tell says what the responder must know before approving, and what outlives the plan.
 func (p *accountPlan) tell() {
 	p.draft.NotCaptured = append(p.draft.NotCaptured, "what runs in the account (instances, functions, data): each needs a plan of its own")
 	p.draft.Survives = append(p.draft.Survives,
 		"what runs without calling AWS: instances, containers, and what intruders left in them",
-		"what AWS needs to spread a policy: seconds, at times minutes, in which calls still succeed")
+		"what AWS needs to spread a policy: seconds, at times minutes, in which calls still succeed",
+		outsiders)
+	if !p.stopped {
+		p.draft.Survives = append(p.draft.Survives, unstopped...)
+	}
 	if !p.inside {
 		return
 	}
-	p.draft.Survives = append(p.draft.Survives,
-		"roles and whoever may assume them, where no service control policy stops the account: each bad one needs a plan of its own (cordon plan iam-role:NAME)")
 	p.root()
 	if len(p.contacts) > 0 {
 		p.warn("AWS's own notices go to the account's contacts, which whoever took the account can change; make sure that these are yours: " + strings.Join(p.contacts, "; "))
