@@ -36,13 +36,22 @@ func whereAmI(ctx context.Context, conn *action.AWS, subjects []casefile.Subject
 // has tells whether a subject can be answered with these credentials: it is in their account, or is an account that
 // theirs may manage.
 func (p place) has(s casefile.Subject) bool {
-	return s.Account == "" || s.Account == p.Account || s.Kind == casefile.AWSAccount && p.manages
+	return !p.apart(s) && (s.Account == "" || s.Account == p.Account || s.Kind == casefile.AWSAccount && p.manages)
+}
+
+// apart tells whether a subject's ARN is of another partition than the credentials: of AWS GovCloud, say, where the same
+// name is somebody else's.
+func (p place) apart(s casefile.Subject) bool {
+	parts := strings.SplitN(s.ARN, ":", 3)
+	return len(parts) == 3 && parts[0] == "arn" && parts[1] != p.Partition
 }
 
 // wrong is the error of credentials that can answer nothing of an incident.
 func (p place) wrong(s casefile.Subject) error {
 	of := fmt.Sprintf("the incident is in account %s, the credentials are of account %s (%s)", s.Account, p.Account, p.Caller)
 	switch {
+	case p.apart(s):
+		return fmt.Errorf("%s is not in partition %s, of which the credentials are (%s): log in where it is, with --profile or --role-arn, and name a region of there with --region", s.ARN, p.Partition, p.Caller)
 	case s.Kind != casefile.AWSAccount:
 		return fmt.Errorf("%s: log in to the right account, with --profile or --role-arn", of)
 	case p.doubtful != nil:

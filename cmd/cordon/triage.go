@@ -212,6 +212,9 @@ func orDash(s string) string {
 func (a *app) one(arg string) (finding.Doc, error) {
 	if finding.IsResource(arg) {
 		s, err := finding.ParseResource(arg)
+		if errors.Is(err, finding.ErrUnanswered) {
+			return finding.Doc{}, fmt.Errorf("%w: %w; nothing was touched", errNoPlaybook, err)
+		}
 		if err != nil {
 			return finding.Doc{}, fmt.Errorf("%w: %w", errUsage, err)
 		}

@@ -139,9 +139,12 @@ func TestTypicalSlips(t *testing.T) {
 		"plan AKIAALICEALICEALICE1": {"access-key:AKIAALICEALICEALICE1", 1},
 		"plan 111122223333":         {"account:111122223333", 1},
 		"plan role:web":             {"iam-role:NAME", 1},
-		"apply bob.note":            {"read the plan", 1},
-		"countersign approvers":     {"read the plan", 1},
-		"release junk":              {"which there are: cordon status", 1},
+		"plan arn:aws-us-gov:iam::111122223333:user/alice":         {"is not in partition aws", 1},
+		"plan arn:aws:lambda:eu-west-1:111122223333:function:f":    {"nothing was touched", 5},
+		"plan ec2-instance:i-0123456789abcdef0 --region eu-west-1": {"does not exist", 1},
+		"apply bob.note":        {"read the plan", 1},
+		"countersign approvers": {"read the plan", 1},
+		"release junk":          {"which there are: cordon status", 1},
 	} {
 		s.run(want.status, line).says(t, want.says)
 	}

@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -40,7 +41,15 @@ var resourceKinds = map[string]struct {
 	"account":     {casefile.AWSAccount, casefile.PlaybookAccount},
 
 	"federated-user": {casefile.FederatedUser, casefile.PlaybookCredentials},
+
+	// The kinds as triage and plan show them, for whoever types what they read.
+	"ec2-instance": {casefile.EC2Instance, casefile.PlaybookEC2},
+	"s3-bucket":    {casefile.S3Bucket, casefile.PlaybookS3},
+	"rds-instance": {casefile.RDSInstance, casefile.PlaybookRDS},
 }
+
+// ErrUnanswered is of an ARN that is whole and names what no playbook is for.
+var ErrUnanswered = errors.New("no playbook is for what this ARN names")
 
 // IsResource tells a RESOURCE from a file name.
 func IsResource(s string) bool {
@@ -126,5 +135,5 @@ func parseARN(s string) (casefile.Subject, error) {
 		}
 		return casefile.Subject{Kind: r.kind, ID: id, ARN: s, Account: a.account, Region: a.region, Playbook: r.playbook}, nil
 	}
-	return casefile.Subject{}, fmt.Errorf("no playbook answers what this ARN names")
+	return casefile.Subject{}, ErrUnanswered
 }

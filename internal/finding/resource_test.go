@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 func TestParseResource(t *testing.T) {
 	for in, want := range map[string]casefile.Subject{
+		"ec2-instance:i-0abc1234":            {Kind: casefile.EC2Instance, ID: "i-0abc1234"},
 		"ec2:i-0abc1234":                     {Kind: casefile.EC2Instance, ID: "i-0abc1234"},
 		"s3:data--euw1-az1--x-s3":            {Kind: casefile.S3Bucket, ID: "data--euw1-az1--x-s3"},
 		"access-key:AKIAIOSFODNN7EXAMPLE":    {Kind: casefile.AccessKey, ID: "AKIAIOSFODNN7EXAMPLE"},
@@ -36,6 +38,9 @@ func TestParseResource(t *testing.T) {
 		if got, err := ParseResource(in); err == nil {
 			t.Errorf("%q was taken for %+v", in, got)
 		}
+	}
+	if _, err := ParseResource("arn:aws:lambda:eu-west-1:111122223333:function:f"); !errors.Is(err, ErrUnanswered) {
+		t.Errorf("a function's ARN, which is whole: %v", err)
 	}
 	for _, in := range []string{"finding.json", "-", `C:\finding.json`, "s3://bucket/prefix", "dir/ec2:x"} {
 		if IsResource(in) {
