@@ -59,7 +59,8 @@ func (r *response) run(ctx context.Context, arg string) error {
 	if err != nil {
 		return err
 	}
-	if !r.json() {
+	// In JSON there is one document: the plan where nobody has approved it yet, else where the case stands.
+	if !r.json() || !r.atTerminal() && r.how.approve == "" {
 		if err := r.showPlan(m.data, r.toRespond(r.plan.out, r.how.approve)); err != nil {
 			return errors.Join(err, m.close())
 		}

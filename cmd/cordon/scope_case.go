@@ -135,6 +135,10 @@ func ownRequests(entries []casefile.Entry) (map[string]bool, error) {
 // keepScope makes the answer part of the case. Without --lookup nobody asked AWS who the caller is, and the entry says
 // so by having no ARN.
 func (a *app) keepScope(ctx context.Context, kase *casefile.Case, p casefile.Progress, s scopeAnswer) error {
+	if s.conn == nil && s.corpus.Ingest().Events == 0 {
+		a.tell("NOT kept in case %s: there was no event to answer from, and of several answers the newest counts", kase.Meta.ID)
+		return nil
+	}
 	conn := &action.AWS{Account: p.Account}
 	if s.conn != nil {
 		conn = s.conn

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -77,6 +78,10 @@ func TestRespondShowsHowToGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShell(t, twoUsers())
 		s.run(0, s.run(4, "respond iam-user:alice --sessions-only").onlyShown(t)).says(t, "contained", "alice")
+		var plan planAnswer
+		if r := s.run(4, "respond iam-user:alice -o json"); json.Unmarshal([]byte(r.out), &plan) != nil || len(plan.Steps) == 0 || !strings.Contains(r.err, plan.Hash) {
+			t.Errorf("nobody sees what is to be approved: %s%s", r.out, r.err)
+		}
 		whole := s.run(4, "respond account:111122223333")
 		if got := whole.onlyShown(t); got != "respond account:111122223333 --out plan.json" {
 			t.Errorf("it shows %q", got)
