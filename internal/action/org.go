@@ -154,6 +154,23 @@ func ParentOf(ctx context.Context, c *AWS, child string) (string, error) {
 	return parents[0], nil
 }
 
+// DelegatedTo lists what an account administers for its organisation. AWS refuses the question about one that is no
+// administrator (docs.aws.amazon.com/organizations/latest/APIReference/API_ListDelegatedServicesForAccount.html).
+func DelegatedTo(ctx context.Context, c *AWS, account string) ([]orgtypes.DelegatedService, error) {
+	all, err := every(ctx, organizations.NewListDelegatedServicesForAccountPaginator(c.Organizations, &organizations.ListDelegatedServicesForAccountInput{AccountId: aws.String(account)}))
+	if hasCode(err, "AccountNotRegisteredException") {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list what account %s administers for the organisation: %w", account, err)
+	}
+	var services []orgtypes.DelegatedService
+	for _, page := range all {
+		services = append(services, page.DelegatedServices...)
+	}
+	return services, nil
+}
+
 // FitsControlPolicy tells whether AWS takes a service control policy of that length.
 func FitsControlPolicy(content string) error {
 	if n := utf8.RuneCountInString(content); n > ControlPolicySize {

@@ -13,13 +13,14 @@ import (
 // RecordOrganization writes down where an account stands in its organisation, and which policies are on it.
 var RecordOrganization = gather(Gather{
 	Name:     "org-record",
-	Summary:  "Record where the account stands in its organisation, and the service control policies on it with their text.",
+	Summary:  "Record where the account stands in its organisation, what it administers there, and the service control policies on it with their text.",
 	Phase:    casefile.Preserve,
 	Target:   casefile.AWSAccount,
 	Deadline: 5 * 60,
 	Reads: Ops{
 		op((*organizations.Client).DescribeAccount), op((*organizations.Client).ListParents),
 		op((*organizations.Client).ListPoliciesForTarget), op((*organizations.Client).DescribePolicy),
+		op((*organizations.Client).ListDelegatedServicesForAccount),
 	},
 	Collect: func(ctx context.Context, c *AWS, t Target, sink Sink) error {
 		out, err := c.Outside(t.ID)
@@ -35,9 +36,13 @@ var RecordOrganization = gather(Gather{
 			return every(ctx, organizations.NewListParentsPaginator(out.Organizations, &organizations.ListParentsInput{ChildId: id}))
 		})
 		r.read(ctx, "service control policies on the account", "organizations:DescribePolicy", policiesWithText(out, t.ID))
+		r.read(ctx, "what the account administers for the organisation", "organizations:ListDelegatedServicesForAccount", func(ctx context.Context) (any, error) {
+			services, err := DelegatedTo(ctx, out, t.ID)
+			return map[string]any{"DelegatedServices": services}, err
+		})
 		return r.wait()
 	},
-	Change: func(Target) string { return "3 reads or more" },
+	Change: func(Target) string { return "4 reads or more" },
 })
 
 func policiesWithText(c *AWS, target string) func(context.Context) (any, error) {

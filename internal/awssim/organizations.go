@@ -3,6 +3,7 @@ package awssim
 import (
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,8 @@ type OrgAccount struct {
 	Email    string
 	Parent   string
 	Policies []string
+
+	Delegated map[string]time.Time // services that it administers for the organisation, and since when
 }
 
 // ControlPolicy is a service control policy.
@@ -116,6 +119,7 @@ func organizationsHandlers() []handler {
 		read(orgListPoliciesForTarget),
 		read(orgDescribePolicy),
 		read(orgListTagsForResource),
+		read(orgListDelegatedServicesForAccount),
 		write(orgCreatePolicy),
 		write(orgDeletePolicy),
 		write(orgAttachPolicy),
@@ -207,6 +211,31 @@ func orgListParents(r *Request, in *organizations.ListParentsInput) (*organizati
 		return &organizations.ListParentsOutput{NextToken: emptyFirst}, nil
 	}
 	return &organizations.ListParentsOutput{Parents: []types.Parent{{Id: aws.String(parent), Type: kind}}}, nil
+}
+
+// An account that is no administrator is refused, and not answered with nothing.
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListDelegatedServicesForAccount.html
+func orgListDelegatedServicesForAccount(r *Request, in *organizations.ListDelegatedServicesForAccountInput) (*organizations.ListDelegatedServicesForAccountOutput, error) {
+	o, err := r.organization()
+	if err != nil {
+		return nil, err
+	}
+	a, ok := look(r, o.Accounts, aws.ToString(in.AccountId))
+	switch {
+	case !ok:
+		return nil, modelled(400, &types.AccountNotFoundException{Message: aws.String("You specified an account that doesn't exist.")})
+	case len(a.Delegated) == 0:
+		return nil, modelled(400, &types.AccountNotRegisteredException{Message: aws.String("The provided account is not a registered delegated administrator for your organization.")})
+	}
+	names, next, err := page(r, sortedKeys(a.Delegated), func(s string) string { return s }, in.MaxResults, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := &organizations.ListDelegatedServicesForAccountOutput{NextToken: next}
+	for _, n := range names {
+		out.DelegatedServices = append(out.DelegatedServices, types.DelegatedService{ServicePrincipal: aws.String(n), DelegationEnabledDate: aws.Time(a.Delegated[n])})
+	}
+	return out, nil
 }
 
 func orgListRoots(r *Request, in *organizations.ListRootsInput) (*organizations.ListRootsOutput, error) {

@@ -53,6 +53,7 @@ func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (D
 	p := &accountPlan{c: c, in: in, o: o}
 	p.accountSurvey = surveyAccount(ctx, c, in.Subject.ID)
 	p.warn(p.doubts...)
+	p.checkSpared()
 	p.record()
 	p.fromOutside(ctx)
 	p.rootUser()
@@ -114,7 +115,7 @@ func (p *accountPlan) users() {
 			p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Now: action.DenySeen(denied), Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
 			keys.AfterAny = []string{deny}
 		} else {
-			p.warn(fmt.Sprintf("NOT DENIED: user %s: %s. Its password and the sessions made from its keys go on working: take off one of its policies, and plan again", u.name, why))
+			p.warn(fmt.Sprintf("NOT DENIED: user %s: %s. Its password, the sessions made from its keys and its credentials for single services go on working: take off one of its policies, and plan again", u.name, why))
 		}
 		p.add(keys)
 	}
@@ -138,11 +139,44 @@ func (p *accountPlan) responders(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return all, err
 	}
-	if own != "" && !slices.Contains(all, own) {
+	switch {
+	case own == "":
+		p.warn(fmt.Sprintf("NOT LEFT IN: cordon acts here as %s, which is neither a user nor a role, and is stopped with all others: what then remains to be done inside fails. Act by a role of the account", p.c.Caller))
+	case !slices.Contains(all, own):
 		all = append(all, own)
 	}
 	slices.Sort(all)
 	return all, nil
+}
+
+// checkSpared names what was spared and is nobody: the quarantine leaves in whose ARN it is to the letter, path included,
+// and whoever reads "spared" must not be shut out.
+func (p *accountPlan) checkSpared() {
+	if !p.allRead {
+		if len(p.o.Spare) > 0 {
+			p.warn("whether whom --spare names exists could not be looked up: an ARN counts to the letter, with its path")
+		}
+		return
+	}
+	var all []string
+	for _, u := range p.people {
+		all = append(all, u.arn)
+	}
+	for _, r := range p.roles {
+		all = append(all, aws.ToString(r.Arn))
+	}
+	for _, arn := range p.o.Spare {
+		if slices.Contains(all, arn) {
+			continue
+		}
+		hint := ""
+		kind, path, _ := strings.Cut(arn, "/")
+		name := path[strings.LastIndex(path, "/")+1:]
+		if i := slices.IndexFunc(all, func(x string) bool { return strings.HasPrefix(x, kind+"/") && strings.HasSuffix(x, "/"+name) }); i >= 0 {
+			hint = "; did you mean " + all[i] + "?"
+		}
+		p.warn(fmt.Sprintf("NOT SPARED: nobody in account %s has the ARN %s%s", p.id, arn, hint))
+	}
 }
 
 // principalOf is the caller as aws:PrincipalArn has it: a session's is its role's ARN, whose path GetCallerIdentity

@@ -26,6 +26,7 @@ var accountReads = action.Ops{
 	action.Call((*organizations.Client).DescribeOrganization), action.Call((*organizations.Client).ListPoliciesForTarget),
 	action.Call((*organizations.Client).ListRoots), action.Call((*organizations.Client).ListParents),
 	action.Call((*organizations.Client).DescribePolicy), action.Call((*organizations.Client).DescribeAccount), action.Call((*iam.Client).GetRole),
+	action.Call((*organizations.Client).ListDelegatedServicesForAccount),
 	action.Call((*iam.Client).ListOrganizationsFeatures),
 	action.Call((*iam.Client).GetAccountAuthorizationDetails), action.Call((*iam.Client).GetAccountSummary),
 	action.Call((*iam.Client).ListAccessKeys), action.Call((*iam.Client).GetAccessKeyLastUsed),
@@ -46,14 +47,17 @@ type accountSurvey struct {
 	outside      *action.AWS
 	policies     map[string]string // service control policies on the account, by id
 	policiesOff  bool
-	centralRoot  bool // the organisation manages its members' root users
+	centralRoot  bool     // the organisation manages its members' root users
+	administers  []string // services, for the whole organisation
 
 	people    []person
 	roles     []iamtypes.RoleDetail
+	allRead   bool // people and roles are all that there are
 	summary   map[string]int32
 	contacts  []string   // to whom AWS's notices go, a line each
 	providers []provider // that people or workloads sign in through
 	trails    []stoppedTrail
+	shadows   map[string]string // home regions of trails that were seen elsewhere, by ARN
 	detectors []darkDetector
 	recorded  map[string]bool // regions of which a trail records management events, or will once it is started
 	unseen    bool            // whether a region is recorded could not be read everywhere
@@ -79,7 +83,7 @@ type person struct {
 
 // surveyAccount looks at the organisation, at IAM and at all regions side by side.
 func surveyAccount(ctx context.Context, c *action.AWS, id string) *accountSurvey {
-	s := &accountSurvey{id: id, inside: id == c.Account, recorded: map[string]bool{}}
+	s := &accountSurvey{id: id, inside: id == c.Account, recorded: map[string]bool{}, shadows: map[string]string{}}
 	var all sync.WaitGroup
 	all.Go(func() { s.lookOutside(ctx, c) })
 	if s.inside {
@@ -123,6 +127,7 @@ func (s *accountSurvey) lookOutside(ctx context.Context, c *action.AWS) {
 		s.doubt("which service control policies are on the account", err)
 	}
 	s.lookAtFeatures(ctx)
+	s.lookAtDelegation(ctx)
 	roots, err := action.Roots(ctx, s.outside)
 	if err != nil {
 		s.doubt("whether the organisation uses service control policies", err)
@@ -168,6 +173,22 @@ func (s *accountSurvey) lookAtFeatures(ctx context.Context) {
 	s.centralRoot = slices.Contains(out.EnabledFeatures, iamtypes.FeatureTypeRootCredentialsManagement)
 }
 
+func (s *accountSurvey) lookAtDelegation(ctx context.Context) {
+	services, err := action.DelegatedTo(ctx, s.outside, s.id)
+	if err != nil {
+		s.doubt("what the account administers for the organisation", err)
+		return
+	}
+	for _, x := range services {
+		since := ""
+		if x.DelegationEnabledDate != nil {
+			since = " (since " + x.DelegationEnabledDate.UTC().Format(time.RFC3339) + ")"
+		}
+		s.administers = append(s.administers, aws.ToString(x.ServicePrincipal)+since)
+	}
+	slices.Sort(s.administers)
+}
+
 func (s *accountSurvey) lookAtPeople(ctx context.Context, c *action.AWS) {
 	pages := iam.NewGetAccountAuthorizationDetailsPaginator(c.IAM, &iam.GetAccountAuthorizationDetailsInput{
 		Filter: []iamtypes.EntityType{iamtypes.EntityTypeUser, iamtypes.EntityTypeRole}, MaxItems: aws.Int32(1000),
@@ -183,6 +204,7 @@ func (s *accountSurvey) lookAtPeople(ctx context.Context, c *action.AWS) {
 		}
 		s.roles = append(s.roles, page.RoleDetailList...)
 	}
+	s.allRead = true
 	slices.SortFunc(s.people, func(a, b person) int { return strings.Compare(a.name, b.name) })
 }
 

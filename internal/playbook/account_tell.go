@@ -25,6 +25,9 @@ func (p *accountPlan) tell() {
 		"what runs without calling AWS: instances, containers, and what intruders left in them",
 		"what AWS needs to spread a policy: seconds, at times minutes, in which calls still succeed",
 		outsiders)
+	if len(p.administers) > 0 {
+		p.warn(fmt.Sprintf("the account administers for the whole organisation, by delegation: %s. Whoever has it could reach other accounts by that, and what was set up there goes on: look there too, and take it away (aws organizations deregister-delegated-administrator --account-id %s --service-principal NAME)", strings.Join(p.administers, ", "), p.id))
+	}
 	if !p.stopped {
 		p.draft.Survives = append(p.draft.Survives, unstopped...)
 	}

@@ -146,7 +146,9 @@ func TestUnreadableAccountIsSaid(t *testing.T) {
 		"DescribeAccount":                "in an organisation",
 		"ListRoots":                      "uses service control policies",
 		"ListOrganizationsFeatures":      "root users",
-		"GetRole":                        "who acts here",
+
+		"ListDelegatedServicesForAccount": "what the account administers for the organisation could not be read",
+		"GetRole":                         "who acts here",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := draftIn(t, "account-takeover", func(w *awssim.World) {

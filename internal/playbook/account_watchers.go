@@ -79,6 +79,11 @@ func (s *accountSurvey) lookAtRegions(ctx context.Context, c *action.AWS) {
 		all.Go(func() { s.lookAtDetectors(ctx, c.In(name)) })
 	}
 	all.Wait()
+	for arn, home := range s.shadows {
+		if !slices.Contains(s.open, home) {
+			s.unsure("whether trail "+arn+" records, and what,", fmt.Errorf("its home region %s is not enabled here", home))
+		}
+	}
 	slices.Sort(s.open)
 	slices.Sort(s.closed)
 	slices.Sort(s.blind)
@@ -97,7 +102,11 @@ func (s *accountSurvey) lookAtTrails(ctx context.Context, c *action.AWS) {
 	for _, t := range out.TrailList {
 		if aws.ToString(t.HomeRegion) == c.Region {
 			s.lookAtTrail(ctx, c, t)
+			continue
 		}
+		s.mu.Lock()
+		s.shadows[aws.ToString(t.TrailARN)] = aws.ToString(t.HomeRegion)
+		s.mu.Unlock()
 	}
 }
 

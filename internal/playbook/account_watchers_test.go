@@ -150,3 +150,26 @@ func TestDetectorOfAnAdministrator(t *testing.T) {
 		})
 	}
 }
+
+// A trail whose home region is not enabled here is seen in others alone: whether it records cannot be asked, so that no
+// region is called unrecorded.
+func TestTrailWhoseHomeIsNotEnabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := draftIn(t, "account-takeover", func(w *awssim.World) {
+			w.Do(func(a *awssim.Account) {
+				for _, r := range a.Regions {
+					for _, trail := range r.CloudTrail.Trails {
+						trail.MultiRegion = false
+					}
+				}
+			})
+			w.AddTrail(awssim.Trail{Name: "all", Home: "af-south-1", MultiRegion: true, Organization: true, Owner: "999988887777", Logging: true})
+		}, Options{})
+		if !said(d.Warnings, "whether trail arn:aws:cloudtrail:af-south-1:999988887777:trail/all records, and what, could not be read: its home region af-south-1 is not enabled here") {
+			t.Errorf("not said: %q", d.Warnings)
+		}
+		if said(d.Warnings, "no trail records management events of") {
+			t.Errorf("called unrecorded: %q", d.Warnings)
+		}
+	})
+}
