@@ -70,8 +70,11 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 		return made{}, err
 	}
 	subjects := answered(doc.Incident)
+	if len(doc.Incident.Subjects) == 0 {
+		return made{}, fmt.Errorf("%w: the finding names nothing that can be acted on: read it, and name what it is about: cordon plan RESOURCE, which is an ARN, or %s; nothing was touched", errNoPlaybook, resourceLike(""))
+	}
 	if !slices.ContainsFunc(subjects, planned) {
-		return made{}, fmt.Errorf("%w: this version has no playbook for %s; nothing was touched", errNoPlaybook, kinds(subjects))
+		return made{}, fmt.Errorf("%w: this version has no playbook for %s; nothing was touched", errNoPlaybook, kinds(doc.Incident.Subjects))
 	}
 	subjects, refused := sound(subjects)
 	if len(subjects) == 0 {
@@ -176,9 +179,6 @@ func kinds(subjects []casefile.Subject) string {
 	var names []string
 	for _, s := range subjects {
 		names = append(names, string(s.Kind)+" "+s.ID)
-	}
-	if names == nil {
-		return "nothing that a playbook answers"
 	}
 	return strings.Join(names, ", ")
 }

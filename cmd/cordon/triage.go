@@ -114,7 +114,9 @@ func (a *app) showTriage(t triageAnswer) {
 			}
 		}
 		if len(i.Subjects) == 0 {
-			a.say("  subject    none: nothing can be planned")
+			a.say("  subject    none: nothing can be planned from it")
+			a.say("  title      %s", orDash(i.Finding.Title))
+			a.say("  next       read it, and name what it is about: cordon plan RESOURCE, which is an ARN, or %s", resourceLike(""))
 		}
 		for _, note := range i.Notes {
 			a.say("  note       %s", note)
