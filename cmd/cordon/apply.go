@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"cordon/internal/action"
 	"cordon/internal/casefile"
 	"cordon/internal/engine"
 )
@@ -179,11 +178,7 @@ EXIT STATUS
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			kase, conn, err := a.openFor(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			e, err := a.engine(kase, conn, "resume")
+			kase, e, err := a.openFor(ctx, args[0], "resume")
 			if err != nil {
 				return err
 			}
@@ -202,8 +197,8 @@ EXIT STATUS
 	return c
 }
 
-// openFor opens a case and connects to the account and region of its plan.
-func (a *app) openFor(ctx context.Context, id string) (*casefile.Case, *action.AWS, error) {
+// openFor opens a case and connects to the account and region of its plan, to go on with it.
+func (a *app) openFor(ctx context.Context, id, command string) (*casefile.Case, *engine.Engine, error) {
 	kase, err := a.open(ctx, id)
 	if err != nil {
 		return nil, nil, err
@@ -219,5 +214,9 @@ func (a *app) openFor(ctx context.Context, id string) (*casefile.Case, *action.A
 		a.conn.region = p.Region
 	}
 	conn, err := a.connect(ctx)
-	return kase, conn, err
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := a.engine(kase, conn, command)
+	return kase, e, err
 }

@@ -27,11 +27,7 @@ EXIT STATUS
 		Args: exact(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
-			kase, conn, err := a.openFor(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			e, err := a.engine(kase, conn, "release")
+			kase, e, err := a.openFor(ctx, args[0], "release")
 			if err != nil {
 				return err
 			}
