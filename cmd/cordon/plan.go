@@ -154,8 +154,22 @@ func (m *made) encode(out string) error {
 	if out == "" {
 		return nil
 	}
-	if err := os.WriteFile(out, data, 0o600); err != nil {
-		return errors.Join(fmt.Errorf("write the plan: %w", err), m.close())
+	if err := writePlan(out, data); err != nil {
+		return errors.Join(err, m.close())
+	}
+	return nil
+}
+
+// writePlan writes a plan's file: over an earlier plan, and over nothing else. The finding that it was made from lies
+// beside it, and is evidence.
+func writePlan(name string, data []byte) error {
+	if was, err := os.Stat(name); err == nil && was.Mode().IsRegular() && was.Size() > 0 {
+		if _, err := readPlan(name); err != nil {
+			return fmt.Errorf("write the plan: %s is there already and is none: it is left as it is; name another file with --out", name)
+		}
+	}
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		return fmt.Errorf("write the plan: %w", err)
 	}
 	return nil
 }

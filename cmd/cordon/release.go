@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -53,8 +52,8 @@ EXIT STATUS
 				return a.leave(c, e, kase, plan, leave, reason)
 			}
 			if out != "" {
-				if err := os.WriteFile(out, data, 0o600); err != nil {
-					return fmt.Errorf("write the release plan: %w", err)
+				if err := writePlan(out, data); err != nil {
+					return err
 				}
 			}
 			if approve == "" {

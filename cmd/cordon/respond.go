@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -137,8 +136,8 @@ func (r *response) goOn(ctx context.Context, first casefile.Plan) error {
 		return err
 	}
 	out := r.beside(first.Case)
-	if err := os.WriteFile(out, next.data, 0o600); err != nil {
-		return fmt.Errorf("write the plan for what the intruder reached: %w", err)
+	if err := writePlan(out, next.data); err != nil {
+		return fmt.Errorf("what the intruder reached: %w", err)
 	}
 	if r.json() {
 		return fmt.Errorf("%w: the intruder reached more: %s is the plan for it: %s", engine.ErrDecision, out, r.next("apply", quoted(out), "--approve", casefile.HashBytes(next.data)))

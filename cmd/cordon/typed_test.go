@@ -128,6 +128,9 @@ func TestTypicalSlips(t *testing.T) {
 	s.run(4, approved+" --second bob.note").says(t, "the file was changed since")
 	s.run(4, "apply plan.json --second bob.note --approve "+s.hash("plan.json")).says(t, "the countersignature is of plan "+hash)
 	s.run(4, "status 111122223333-account").says(t, "nothing has been approved yet")
+	s.run(1, "plan account:111122223333 --out bob.note").says(t, "bob.note is there already and is none")
+	s.run(4, approved+" --second bob.note").says(t, "the file was changed since")
+	s.run(0, "plan account:111122223333 --out plan.json")
 	if err := os.Mkdir("junk", 0o700); err != nil {
 		t.Fatal(err)
 	}
