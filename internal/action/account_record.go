@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,23 +11,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/guardduty"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"cordon/internal/casefile"
 )
 
 // RecordAccount writes down an account as it is: everybody and everything that IAM knows in it, its contacts, and in
-// each region its trails and detectors. Params: regions, those that are enabled.
+// each region its trails and detectors. It waits for nothing that AWS has to make: what is recorded after the cut shows the
+// cut. Params: regions, those that are enabled.
 var RecordAccount = gather(Gather{
 	Name:     "account-record",
-	Summary:  "Record the account: users, roles and policies whole, the credential report, identity providers, root user, contacts, and the trails and detectors of each region.",
+	Summary:  "Record the account: users, roles and policies whole, identity providers, root user, contacts, and the trails and detectors of each region.",
 	Phase:    casefile.Preserve,
 	Target:   casefile.AWSAccount,
 	Deadline: 15 * 60,
 	Reads: Ops{
 		op((*iam.Client).GetAccountAuthorizationDetails), op((*iam.Client).GetAccountSummary),
-		op((*iam.Client).GenerateCredentialReport), op((*iam.Client).GetCredentialReport),
 		op((*iam.Client).ListSAMLProviders), op((*iam.Client).GetSAMLProvider),
 		op((*iam.Client).ListOpenIDConnectProviders), op((*iam.Client).GetOpenIDConnectProvider),
 		op((*account.Client).GetContactInformation), op((*account.Client).GetAlternateContact),
@@ -41,8 +39,6 @@ var RecordAccount = gather(Gather{
 })
 
 func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
-	// The report first: AWS takes seconds to make it, in which everything else is read.
-	ready, reportErr := askForReport(ctx, c)
 	r := newCollector(c, t, sink)
 	r.read(ctx, "users, groups, roles and policies", "iam:GetAccountAuthorizationDetails", r.authorizationDetails)
 	r.read(ctx, "account summary", "iam:GetAccountSummary", func(ctx context.Context) (any, error) {
@@ -68,57 +64,28 @@ func collectAccount(ctx context.Context, c *AWS, t Target, sink Sink) error {
 		r.read(ctx, "trails of "+region, "cloudtrail:DescribeTrails", r.trailsOf(there))
 		r.read(ctx, "detectors of "+region, "guardduty:ListDetectors", r.detectorsOf(there))
 	}
-	r.report(ctx, ready, reportErr)
-	if err := r.wait(); err != nil {
-		return err
-	}
-	if reportErr == nil && !ready {
-		return ErrWaiting
-	}
-	return nil
+	return r.wait()
 }
 
-// askForReport has the credential report made. It is made anew at most every four hours
-// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
-func askForReport(ctx context.Context, c *AWS) (ready bool, err error) {
-	out, err := c.IAM.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
-	if err != nil {
-		return false, fmt.Errorf("have the credential report made: %w", err)
-	}
-	return out.State == iamtypes.ReportStateTypeComplete, nil
-}
-
-const credentialReport = "credential report"
-
-// report keeps the credential report as AWS gives it: the CSV itself, not an answer that holds it.
-func (r *collector) report(ctx context.Context, ready bool, err error) {
-	const source = "iam:GetCredentialReport"
-	if err == nil && !ready {
-		return
-	}
-	var out *iam.GetCredentialReportOutput
-	if err == nil {
-		out, err = r.c.IAM.GetCredentialReport(ctx, &iam.GetCredentialReportInput{})
-	}
-	if err != nil {
-		r.note(r.sink.Loss(credentialReport, source, err.Error()))
-		return
-	}
-	r.keep(credentialReport, source, out.Content)
-}
-
-// authorizationDetails: where a page fails, those before it hold hundreds of users each.
+// authorizationDetails keeps each page as it comes: a large account has many megabytes of them, and a page that fails
+// must not cost those before it.
 func (r *collector) authorizationDetails(ctx context.Context) (any, error) {
-	all, err := every(ctx, iam.NewGetAccountAuthorizationDetailsPaginator(r.c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)}))
-	if err == nil || len(all) == 0 {
-		return all, err
+	const source = "iam:GetAccountAuthorizationDetails"
+	pages := iam.NewGetAccountAuthorizationDetailsPaginator(r.c.IAM, &iam.GetAccountAuthorizationDetailsInput{MaxItems: aws.Int32(1000)})
+	for n := 1; ; n++ {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("page %d: %w", n, err)
+		}
+		data, err := answerJSON(page)
+		if err != nil {
+			return nil, err
+		}
+		r.keep(fmt.Sprintf("users, groups, roles and policies, page %d", n), source, data)
+		if !pages.HasMorePages() {
+			return map[string]int{"pages": n}, nil
+		}
 	}
-	data, jsonErr := answerJSON(all)
-	if jsonErr != nil {
-		return nil, errors.Join(err, jsonErr)
-	}
-	r.keep(fmt.Sprintf("users, groups, roles and policies, the first %d pages", len(all)), "iam:GetAccountAuthorizationDetails", data)
-	return nil, fmt.Errorf("page %d: %w", len(all)+1, err)
 }
 
 // samlProviders are all of them, each with its metadata, whose certificate tells whose signature lets people in.

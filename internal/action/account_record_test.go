@@ -88,7 +88,7 @@ func TestPageThatFailsCostsNoneBeforeIt(t *testing.T) {
 		if got := sink.losses["users, groups, roles and policies"]; !strings.HasPrefix(got, "page 3: ") {
 			t.Errorf("lost %v", sink.losses)
 		}
-		if got := string(sink.artifacts["users, groups, roles and policies, the first 2 pages"]); !strings.Contains(got, "user-0") {
+		if got := string(sink.artifacts["users, groups, roles and policies, page 2"]); !strings.Contains(got, "user-2") {
 			t.Errorf("kept %q", got)
 		}
 	})

@@ -66,6 +66,16 @@ func (r *KeyReport) LastUses(user string, active int) []string {
 	return lines
 }
 
+// askForReport has the credential report made. It is made anew at most every four hours
+// (docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html).
+func askForReport(ctx context.Context, c *AWS) (ready bool, err error) {
+	out, err := c.IAM.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
+	if err != nil {
+		return false, fmt.Errorf("have the credential report made: %w", err)
+	}
+	return out.State == iamtypes.ReportStateTypeComplete, nil
+}
+
 // keyUses reads the report's columns by their names.
 func keyUses(report []byte) (map[string][]string, error) {
 	rows := csv.NewReader(bytes.NewReader(report))

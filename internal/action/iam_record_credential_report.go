@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"cordon/internal/casefile"
 )
@@ -23,11 +22,11 @@ var RecordCredentialReport = gather(Gather{
 	Reads:    Ops{op((*iam.Client).GenerateCredentialReport), op((*iam.Client).GetCredentialReport)},
 	Collect: func(ctx context.Context, c *AWS, _ Target, sink Sink) error {
 		const name = "credential report"
-		state, err := c.IAM.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
+		ready, err := askForReport(ctx, c)
 		if err != nil {
 			return sink.Loss(name, "iam:GenerateCredentialReport", err.Error())
 		}
-		if state.State != iamtypes.ReportStateTypeComplete {
+		if !ready {
 			return fmt.Errorf("the credential report: %w", ErrWaiting)
 		}
 		report, err := c.IAM.GetCredentialReport(ctx, &iam.GetCredentialReportInput{})

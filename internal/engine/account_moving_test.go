@@ -78,3 +78,31 @@ func TestIntruderCannotHoldUpTheCut(t *testing.T) {
 		})
 	}
 }
+
+// The account as it was found is evidence by the time that it is stopped. What AWS takes long to make must not put it
+// off: looked at later, it would show what cordon made of it.
+func TestAccountIsRecordedBeforeItIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := slices.IndexFunc(scenarios, func(s *scenario) bool { return s.drill == "account-standalone" })
+		i := newIncident(t, scenarios[n])
+		e, _, ctx := i.process(0)
+		e.Wait = false
+		if err := i.apply(ctx, e); err != nil && !errors.Is(err, ErrPartly) {
+			t.Fatal(err)
+		}
+		p, err := e.Case.Progress(ctx)
+		if err != nil || p.State != casefile.Contained {
+			t.Fatal(p.State, err)
+		}
+		states := map[string]casefile.StepState{}
+		for _, s := range p.Steps {
+			states[s.Action] = s.State
+		}
+		if states["account-record"] != casefile.Done || states["iam-record-credential-report"] == casefile.Done {
+			t.Errorf("when the account is stopped: %v", states)
+		}
+		if err := i.resume(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

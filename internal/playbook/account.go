@@ -21,7 +21,7 @@ var Account = Playbook{
 	Kinds:   []casefile.Kind{casefile.AWSAccount, casefile.AccessKey},
 	Reads:   accountReads,
 	Actions: []action.Action{
-		action.RecordAccount, action.RecordOrganization, action.RecordRoot,
+		action.RecordAccount, action.RecordCredentialReport, action.RecordOrganization, action.RecordRoot,
 		action.QuarantineOrgPolicy, action.QuarantineAccount, action.MoveAccount,
 		action.DenyUser, action.DisableKeys, action.StartLogging, action.EnableDetector, action.DeleteRootCredentials,
 	},
@@ -85,6 +85,9 @@ func (p *accountPlan) part(kind casefile.Kind, id, region string) casefile.Targe
 func (p *accountPlan) record() {
 	if p.inside {
 		p.add(Step{Key: "record", Action: action.RecordAccount, Target: p.part(casefile.AWSAccount, p.id, ""), Params: map[string]string{"regions": action.List(p.open)}})
+		if len(p.o.Answered) == 0 { // else the steps of whoever is answered beside it have it
+			p.add(Step{Key: "report", Action: action.RecordCredentialReport, Target: p.part(casefile.AWSAccount, p.id, "")})
+		}
 	}
 	if p.outside != nil {
 		p.add(Step{Key: "record-org", Action: action.RecordOrganization, Target: casefile.Target{Kind: casefile.AWSAccount, ID: p.id, Account: p.organisation}})

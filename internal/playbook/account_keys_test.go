@@ -2,7 +2,6 @@ package playbook
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"cordon/internal/action"
 	"cordon/internal/awssim"
+	"cordon/internal/casefile"
 )
 
 // crowd adds more users than each key's last use is asked for.
@@ -47,7 +47,7 @@ func TestKeysOfManyUsersAreNotAskedForOneByOne(t *testing.T) {
 			t.Errorf("for %d users: %v", users, calls)
 		}
 		for _, s := range d.Steps {
-			if strings.HasPrefix(s.Action.Name, "iam-") && s.Now == nil {
+			if s.Target.Kind == casefile.IAMUser && s.Now == nil {
 				t.Errorf("%s %s is looked at again", s.Action.Name, s.Target.ID)
 			}
 		}
