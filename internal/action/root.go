@@ -166,13 +166,16 @@ func deleteRootCredentials(ctx context.Context, c *AWS, t Target, now rootHas) e
 		_, err := root.IAM.DeleteSigningCertificate(ctx, &iam.DeleteSigningCertificateInput{CertificateId: aws.String(id)})
 		did("certificate "+id, err)
 	}
-	for _, id := range now.MFA {
-		_, err := root.IAM.DeactivateMFADevice(ctx, &iam.DeactivateMFADeviceInput{SerialNumber: aws.String(id)})
-		did("MFA device "+id, err)
-	}
 	if now.Password {
 		_, err := root.IAM.DeleteLoginProfile(ctx, &iam.DeleteLoginProfileInput{})
 		did("password", err)
+		if err != nil && !hasCode(err, "NoSuchEntity") {
+			return errors.Join(failed...) // a password without MFA would let in whoever knows it
+		}
+	}
+	for _, id := range now.MFA {
+		_, err := root.IAM.DeactivateMFADevice(ctx, &iam.DeactivateMFADeviceInput{SerialNumber: aws.String(id)})
+		did("MFA device "+id, err)
 	}
 	return errors.Join(failed...)
 }
