@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go/middleware"
+	"golang.org/x/sync/errgroup"
 
 	"cordon/internal/casefile"
 )
@@ -59,15 +60,39 @@ func denyAttached(h holder, s Spec[attachedDeny]) Action {
 // denyPath is where the step's policies stand. IAM lists by path.
 func denyPath(t Target) string { return "/cordon/" + shortHash(t.Case, t.OpID) + "/" }
 
-// ownPolicies lists the step's policies by ARN, with the document of each. A list may lag behind, so what is attached
-// counts as well.
-func ownPolicies(ctx context.Context, c *AWS, t Target, on map[string]bool) (map[string]string, error) {
-	versions := map[string]string{}
+// ownPolicies lists the step's policies by ARN, with the document of each, and what is attached, side by side. A list may
+// lag behind, so what is attached counts as well.
+func (h holder) ownPolicies(ctx context.Context, c *AWS, t Target) (own map[string]string, on map[string]bool, err error) {
+	var listed map[string]string
+	var both errgroup.Group
+	both.Go(func() (err error) {
+		listed, err = listOwn(ctx, c, t)
+		return err
+	})
+	both.Go(func() (err error) {
+		on, err = h.on(ctx, c, t.ID)
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		return nil, nil, err
+	}
 	for arn := range on {
-		if strings.Contains(arn, ":policy"+denyPath(t)) {
-			versions[arn] = "v1" // nobody but an intruder makes a second one, which the list shows
+		if strings.Contains(arn, ":policy"+denyPath(t)) && listed[arn] == "" {
+			listed[arn] = "v1" // nobody but an intruder makes a second one, which the list shows
 		}
 	}
+	own = map[string]string{}
+	for arn, version := range listed {
+		if own[arn], err = policyVersion(ctx, c, arn, version); err != nil {
+			return nil, nil, err
+		}
+	}
+	return own, on, nil
+}
+
+// listOwn is the version of each of the step's policies that is in force.
+func listOwn(ctx context.Context, c *AWS, t Target) (map[string]string, error) {
+	versions := map[string]string{}
 	pages := iam.NewListPoliciesPaginator(c.IAM, &iam.ListPoliciesInput{PathPrefix: aws.String(denyPath(t)), Scope: iamtypes.PolicyScopeTypeLocal})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -78,15 +103,7 @@ func ownPolicies(ctx context.Context, c *AWS, t Target, on map[string]bool) (map
 			versions[aws.ToString(p.Arn)] = aws.ToString(p.DefaultVersionId)
 		}
 	}
-	found := map[string]string{}
-	for arn, version := range versions {
-		document, err := policyVersion(ctx, c, arn, version)
-		if err != nil {
-			return nil, err
-		}
-		found[arn] = document
-	}
-	return found, nil
+	return versions, nil
 }
 
 func policyVersion(ctx context.Context, c *AWS, arn, version string) (string, error) {
@@ -108,11 +125,7 @@ func (h holder) observe(ctx context.Context, c *AWS, t Target) (attachedDeny, er
 	if t.OpID == "" {
 		return attachedDeny{Policy: policyNone}, h.exists(ctx, c, t.ID)
 	}
-	on, err := h.on(ctx, c, t.ID)
-	if err != nil {
-		return attachedDeny{}, err
-	}
-	own, err := ownPolicies(ctx, c, t, on)
+	own, on, err := h.ownPolicies(ctx, c, t)
 	if err != nil {
 		return attachedDeny{}, err
 	}
@@ -163,9 +176,11 @@ func (h holder) apply(ctx context.Context, c *AWS, t Target, now attachedDeny) e
 		}
 		document = RevokeSessionsPolicy(fresh)
 	}
-	arn, err := usable(ctx, c, t, fresh)
-	if err != nil {
-		return err
+	arn := ""
+	if now.Made > 0 {
+		if arn, err = h.usable(ctx, c, t, fresh); err != nil {
+			return err
+		}
 	}
 	if arn == "" {
 		if arn, err = createDeny(ctx, c, t, document, fresh); err != nil {
@@ -176,8 +191,8 @@ func (h holder) apply(ctx context.Context, c *AWS, t Target, now attachedDeny) e
 }
 
 // usable is a policy that an earlier go has made and whose cut-off is still ahead, "" where there is none.
-func usable(ctx context.Context, c *AWS, t Target, fresh time.Time) (string, error) {
-	own, err := ownPolicies(ctx, c, t, nil)
+func (h holder) usable(ctx context.Context, c *AWS, t Target, fresh time.Time) (string, error) {
+	own, _, err := h.ownPolicies(ctx, c, t)
 	if err != nil {
 		return "", err
 	}
@@ -226,11 +241,7 @@ func (h holder) undo(ctx context.Context, c *AWS, t Target, before, now attached
 	if now.Policy == policyOther {
 		return fmt.Errorf("somebody has changed a policy under %s that cordon made for %s %s: it is left alone", denyPath(t), h.kind, t.ID)
 	}
-	on, err := h.on(ctx, c, t.ID)
-	if err != nil {
-		return err
-	}
-	own, err := ownPolicies(ctx, c, t, on)
+	own, _, err := h.ownPolicies(ctx, c, t)
 	if err != nil {
 		return err
 	}
