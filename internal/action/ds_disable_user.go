@@ -85,7 +85,12 @@ var DisableDirectoryUser = define(Spec[directoryStatus]{
 		}
 		return nil
 	},
-	Change: func(Target, directoryStatus) string { return "enabled -> disabled" },
+	Change: func(_ Target, now directoryStatus) string {
+		if !now.Enabled {
+			return "disabled already"
+		}
+		return "enabled -> disabled"
+	},
 	Partly: "a directory's user is enabled again by a new password alone: it gets a random one that nobody knows, and has to be given another",
 })
 

@@ -116,7 +116,7 @@ func applySessionDeny(ctx context.Context, c *AWS, t Target, now sessionDeny) er
 	if err := editable(role, t); err != nil {
 		return err
 	}
-	if session(c.Caller, t.ID) == t.Parent {
+	if c.SessionOf(t.ID) == t.Parent {
 		return fmt.Errorf("cordon itself acts with this instance's session of role %s, and would cut itself off: use other credentials", aws.ToString(role.Role.RoleName))
 	}
 	if err := roomFor(ctx, c, t.ID, name, document); err != nil {

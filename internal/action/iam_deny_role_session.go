@@ -132,7 +132,7 @@ func applyRoleSessionDeny(ctx context.Context, c *AWS, t Target, now sessionDeny
 // notOwnSession refuses what would cut the caller off: all of its role's sessions, its own, or, since the source
 // identity of its own is not known, any by that.
 func notOwnSession(c *AWS, t Target) error {
-	own := session(c.Caller, t.ID)
+	own := c.SessionOf(t.ID)
 	if own == "" || t.Param("session") != "" && t.Param("session") != own {
 		return nil
 	}

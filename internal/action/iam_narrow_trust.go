@@ -148,7 +148,7 @@ func applyNarrowing(ctx context.Context, c *AWS, t Target, _ trustState) error {
 	if err := editable(role, t); err != nil {
 		return err
 	}
-	if session(c.Caller, t.ID) != "" {
+	if c.SessionOf(t.ID) != "" {
 		return fmt.Errorf("cordon itself acts with role %s, and might not get back in: use other credentials", t.ID)
 	}
 	text, err := narrowed(t, document)

@@ -108,7 +108,7 @@ func applyRevocation(ctx context.Context, c *AWS, t Target, now revocation) erro
 	if err := editable(role, t); err != nil {
 		return err
 	}
-	if session(c.Caller, t.ID) != "" {
+	if c.SessionOf(t.ID) != "" {
 		return fmt.Errorf("cordon itself acts with role %s, and would cut itself off: use other credentials", t.ID)
 	}
 	cutoff, err := cutoffFor(t, role)
@@ -143,6 +143,16 @@ func cutoffAfter(answer middleware.Metadata) (time.Time, error) {
 		return time.Time{}, errors.New("AWS's answer does not say what time it is there: no cut-off is guessed from this machine's clock")
 	}
 	return clock.UTC().Add(30 * time.Second).Truncate(time.Second), nil
+}
+
+// SessionOf is the name of the session by which cordon acts with a role of the account, "" where it does not.
+func (c *AWS) SessionOf(role string) string {
+	for _, caller := range c.callers() {
+		if own := session(caller, role); own != "" {
+			return own
+		}
+	}
+	return ""
 }
 
 // session is the name of the caller's session of that role, "" where the caller is no session of it. The ARN is

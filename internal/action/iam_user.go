@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,9 +64,22 @@ func CallerUser(caller string) string {
 	return parts[5][strings.LastIndex(parts[5], "/")+1:]
 }
 
+// callers are the ARNs that cordon acts as in the account: two, where that is the organisation's management account.
+func (c *AWS) callers() []string {
+	if m := c.Management; m != nil && m.Account == c.Account {
+		return []string{c.Caller, m.Caller}
+	}
+	return []string{c.Caller}
+}
+
+// ActsAs tells whether cordon acts as that user of the account.
+func (c *AWS) ActsAs(user string) bool {
+	return slices.ContainsFunc(c.callers(), func(caller string) bool { return CallerUser(caller) == user })
+}
+
 // notItself refuses what would cut off the responder's own user.
 func notItself(c *AWS, t Target) error {
-	if CallerUser(c.Caller) == t.ID {
+	if c.ActsAs(t.ID) {
 		return fmt.Errorf("cordon itself acts as user %s, and would cut itself off: use other credentials", t.ID)
 	}
 	return nil

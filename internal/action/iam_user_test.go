@@ -146,6 +146,9 @@ func TestUsersThatAreNotCut(t *testing.T) {
 			s.world.Do(func(a *awssim.Account) { a.IAM.Users["alice"].ID = "AIDANEWLYMADE12345678" })
 		},
 		"cut itself off": func(s *stage) { s.conn.Caller = "arn:aws:iam::111122223333:user/people/alice" },
+		"would cut itself off": func(s *stage) { // in the management account itself
+			s.conn.Management = &AWS{Account: s.conn.Account, Caller: "arn:aws:iam::111122223333:user/people/alice"}
+		},
 	} {
 		for a, params := range cuts {
 			synctest.Test(t, func(t *testing.T) {

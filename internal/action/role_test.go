@@ -157,11 +157,17 @@ func TestRolesThatAreRefused(t *testing.T) {
 func TestCordonDoesNotCutItselfOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := trial{setup: twoHosts}.stage(t, 0)
-		s.conn.Caller = "arn:aws:sts::111122223333:assumed-role/web-app/" + suspect
-		for _, a := range []Action{DenyInstanceSession, RevokeRoleSessions} {
-			target := Target{Target: webRole(), Case: "case-1", OpID: "op-1", Params: map[string]string{"role_id": roleID}}
-			if err := a.Apply(may(a), s.conn, target, json.RawMessage(`{"policy":"none"}`)); err == nil || !strings.Contains(err.Error(), "cut itself off") {
-				t.Errorf("%s: %v", a.Name, err)
+		own := "arn:aws:sts::111122223333:assumed-role/web-app/" + suspect
+		for _, act := range []func(){
+			func() { s.conn.Management = &AWS{Account: s.conn.Account, Caller: own} }, // in the management account itself
+			func() { s.conn.Caller = own },
+		} {
+			act()
+			for _, a := range []Action{DenyInstanceSession, RevokeRoleSessions} {
+				target := Target{Target: webRole(), Case: "case-1", OpID: "op-1", Params: map[string]string{"role_id": roleID}}
+				if err := a.Apply(may(a), s.conn, target, json.RawMessage(`{"policy":"none"}`)); err == nil || !strings.Contains(err.Error(), "cut itself off") {
+					t.Errorf("%s: %v", a.Name, err)
+				}
 			}
 		}
 	})

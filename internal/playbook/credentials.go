@@ -95,7 +95,7 @@ func (p *credentialsPlan) target() casefile.Target {
 // spared says why the user is not cut off, "" where it is.
 func (p *credentialsPlan) spared() string {
 	switch {
-	case action.CallerUser(p.c.Caller) == p.name():
+	case p.c.ActsAs(p.name()):
 		return fmt.Sprintf("cordon itself acts as user %s, and would cut itself off: nothing but the record is planned. Log in as somebody else, and plan again", p.name())
 	case slices.Contains(p.o.Spare, aws.ToString(p.user.Arn)):
 		p.draft.Spared = true

@@ -24,7 +24,7 @@ func (p *rolePlan) narrowTrust() error {
 	if !p.trusted {
 		return nil
 	}
-	if p.callerSession() != "" {
+	if p.c.SessionOf(p.name()) != "" {
 		if len(p.o.CloseTo) > 0 {
 			p.warn(fmt.Sprintf("--close-to: cordon itself acts with role %s, whose trust policy is left as it is: use other credentials", p.name()))
 		}

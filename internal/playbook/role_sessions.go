@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -23,15 +22,6 @@ func (p *rolePlan) spared() bool {
 	return true
 }
 
-// callerSession is the name of the session of this role that cordon itself acts with, "" where it acts with none.
-func (p *rolePlan) callerSession() string {
-	_, rest, ok := strings.Cut(p.c.Caller, ":"+p.c.Account+":assumed-role/"+p.name()+"/")
-	if !ok {
-		return ""
-	}
-	return rest
-}
-
 // cutSessions denies the role's sessions: all that were issued so far, or one.
 func (p *rolePlan) cutSessions() error {
 	s := Step{Key: keyCutSessions, Action: action.RevokeRoleSessions, Target: p.self(), Params: map[string]string{"role_id": aws.ToString(p.role.RoleId)}}
@@ -39,7 +29,7 @@ func (p *rolePlan) cutSessions() error {
 	if err != nil {
 		return err
 	}
-	own := p.callerSession()
+	own := p.c.SessionOf(p.name())
 	if own != "" && one.session != "" && one.session != own {
 		own = "" // another session of cordon's own role may be cut
 	}
