@@ -6,12 +6,14 @@ import (
 	"strings"
 
 	"cordon/internal/action"
+	"cordon/internal/casefile"
 )
 
 // tell says what the steps do not: what lives on, what nobody records, and what stands on the user already.
 func (p *credentialsPlan) tell() {
 	p.tellAlready()
 	p.tellCaller()
+	p.tellPassword()
 	p.draft.Survives = append(p.draft.Survives, p.survives()...)
 	p.draft.NotCaptured = append(p.draft.NotCaptured,
 		"when service-specific credentials, certificates and SSH keys were last used: IAM does not keep it, CloudTrail does")
@@ -57,6 +59,26 @@ func (p *credentialsPlan) tellCaller() {
 	}
 }
 
+// tellPassword: what a console session does is signed with a temporary key, or with none that a finding names; so where
+// that names no key of the user's own, the password may be what the intruder has, and the form leaves it.
+func (p *credentialsPlan) tellPassword() {
+	if p.form() != action.DenySessions || !p.maySignIn() || p.in.Finding.Finding.ID == "" || namesKey(p.in.Finding) {
+		return
+	}
+	p.draft.Open = true
+	p.warn(fmt.Sprintf("THE PASSWORD OF USER %s STILL SIGNS IN: the finding names no long-term key, so that the password may be what the intruder has, and --sessions-only leaves it. "+
+		"Change it in IAM, or plan again without --sessions-only", p.name()))
+}
+
+func namesKey(f casefile.Incident) bool {
+	return strings.HasPrefix(f.Actor.AccessKey, "AKIA") || slices.ContainsFunc(f.Subjects, func(s casefile.Subject) bool {
+		return s.Kind == casefile.AccessKey && strings.HasPrefix(s.ID, "AKIA")
+	})
+}
+
+// maySignIn tells whether there is a console password, as far as is known.
+func (p *credentialsPlan) maySignIn() bool { return !p.console || p.password != nil }
+
 // survives is what documentation says of each:
 // docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html (minutes),
 // docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html (a role's sessions have the role's permissions),
@@ -69,7 +91,7 @@ func (p *credentialsPlan) survives() []string {
 	}
 	if p.form() == action.DenySessions {
 		lines = append(lines, "whatever is issued from then on: sessions of a key that still works while its end spreads, by GetSessionToken, GetFederationToken or AssumeRole; look for these calls in CloudTrail")
-		if p.console && p.password != nil || !p.console {
+		if p.maySignIn() {
 			lines = append(lines, "a sign-in to the console with the user's password, which stays: change it if it may be known")
 		}
 	}

@@ -140,6 +140,28 @@ func TestDraftForAUserWhoMustKeepWorking(t *testing.T) {
 	}
 }
 
+// Whoever came by the password comes again by it.
+func TestDraftOfSessionsAloneLeavesThePassword(t *testing.T) {
+	for scenario, open := range map[string]bool{"credentials-console": true, "credentials-leaked-key": false, "credentials-keeps-working": false} {
+		s := compromised(t, scenario)
+		if d := s.draft(Options{SessionsOnly: true}); d.Open != open || says(d.Warnings, "STILL SIGNS IN") != open {
+			t.Errorf("%s: open is %t, warnings %q", scenario, d.Open, d.Warnings)
+		}
+		if d := s.draft(Options{}); d.Open {
+			t.Errorf("%s: everything is denied, and it counts as open: %q", scenario, d.Warnings)
+		}
+	}
+	s := compromised(t, "credentials-keeps-working")
+	s.in.Finding.Actor.AccessKey, s.in.Finding.Subjects = "ASIAEXAMPLEEXAMPLE12", nil // a console session's, and it has no password
+	if d := s.draft(Options{SessionsOnly: true}); d.Open {
+		t.Errorf("no password: warnings %q", d.Warnings)
+	}
+	s.refuse("GetLoginProfile")
+	if d := s.draft(Options{SessionsOnly: true}); !d.Open {
+		t.Errorf("not known whether it has a password: warnings %q", d.Warnings)
+	}
+}
+
 func TestDraftOfABareUser(t *testing.T) {
 	s := compromised(t, "credentials-leaked-key")
 	s.World.AddUser(awssim.User{Name: "bare"})
