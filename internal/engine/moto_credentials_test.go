@@ -17,6 +17,7 @@ import (
 
 // TestIdentitiesOverHTTP answers incidents of users, roles and accounts over the wire.
 func TestIdentitiesOverHTTP(t *testing.T) {
+	t.Parallel()
 	moto := startMoto(t)
 	for _, c := range []struct {
 		name string

@@ -30,6 +30,7 @@ var lacking = []struct{ service, operation, target, instead string }{
 
 // TestMotoLacks names each operation of that list, and fails for one that moto has learnt: it is to be used then.
 func TestMotoLacks(t *testing.T) {
+	t.Parallel()
 	moto := startMoto(t)
 	for _, l := range lacking {
 		t.Run(l.service+" "+l.operation, func(t *testing.T) {

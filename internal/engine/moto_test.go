@@ -182,6 +182,7 @@ func (a *account) same(before state) {
 
 // TestOverHTTP answers an incident in an account that is not cordon's own simulation, over the wire.
 func TestOverHTTP(t *testing.T) {
+	t.Parallel() // it waits for moto more than for the processor
 	moto := startMoto(t)
 	image := newAccount(t, moto).findImage()
 	for _, c := range []struct {

@@ -237,8 +237,12 @@ func without(image map[string]any, parts []string) map[string]any {
 // TestPlaybookKilled kills each playbook at boundaries of every kind, on the simulated account, and goes on by resume,
 // by resume from a copy of the case, by a second apply, and by release of what stands.
 func TestPlaybookKilled(t *testing.T) {
+	t.Parallel()
 	for _, s := range scenarios {
-		t.Run(s.name(), func(t *testing.T) { killed(t, s) })
+		t.Run(s.name(), func(t *testing.T) {
+			t.Parallel()
+			killed(t, s)
+		})
 	}
 }
 

@@ -30,11 +30,15 @@ var playbookFaults = []struct {
 // TestPlaybookFaults puts the faults on the operations of each playbook. What the journal then says is done must be
 // so; without the fault, resume must end contained, nothing made twice, and release must give the account back.
 func TestPlaybookFaults(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("short: the playbooks' faults are left to the long run")
 	}
 	for _, s := range scenarios {
-		t.Run(s.name(), func(t *testing.T) { faulted(t, s) })
+		t.Run(s.name(), func(t *testing.T) {
+			t.Parallel()
+			faulted(t, s)
+		})
 	}
 }
 
