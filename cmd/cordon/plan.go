@@ -95,7 +95,7 @@ func (a *app) plan(ctx context.Context, arg string, p planFlags) (made, error) {
 	}
 	m := made{}
 	if p.looks(subjects) {
-		found, err := a.lookFirst(ctx, doc.Incident, p.from)
+		found, err := a.lookFirst(ctx, where.whole(doc.Incident), p.from)
 		if err != nil {
 			return made{}, err
 		}

@@ -39,6 +39,18 @@ func (p place) has(s casefile.Subject) bool {
 	return !p.apart(s) && (s.Account == "" || s.Account == p.Account || s.Kind == casefile.AWSAccount && p.manages)
 }
 
+// whole is an incident with the account of what a person named without one: it is looked for in this account, in the log
+// too.
+func (p place) whole(i casefile.Incident) casefile.Incident {
+	i.Subjects = slices.Clone(i.Subjects)
+	for n, s := range i.Subjects {
+		if s.Account == "" {
+			i.Subjects[n].Account, i.Subjects[n].Region = p.Account, cmp.Or(s.Region, p.Region)
+		}
+	}
+	return i
+}
+
 // apart tells whether a subject's ARN is of another partition than the credentials: of AWS GovCloud, say, where the same
 // name is somebody else's.
 func (p place) apart(s casefile.Subject) bool {

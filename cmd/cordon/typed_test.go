@@ -90,6 +90,19 @@ func TestRespondShowsHowToGoOn(t *testing.T) {
 	})
 }
 
+// TestNamedUserIsLookedUp: a user or role that a person names is in the account of the credentials, and the log is asked
+// about it.
+func TestNamedUserIsLookedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, twoUsers())
+		r := s.run(0, "plan iam-user:alice --lookup")
+		r.says(t, "for Username alice")
+		if strings.Contains(r.out, "was not looked for") {
+			t.Errorf("the plan does not know that the log was asked:\n%s", r.out)
+		}
+	})
+}
+
 // TestTypicalSlips: what goes wrong at three in the morning is told with what to do, and with the right exit status.
 func TestTypicalSlips(t *testing.T) {
 	s := newShell(t, twoUsers())
