@@ -145,11 +145,11 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.began = time.Now()
 	e, err := r.engine(kase, r.conn.sim, "drill")
 	if err != nil {
 		return err
 	}
+	r.began = time.Now()
 	for _, s := range plan.Steps {
 		if s.Irreversible != "" {
 			e.Irreversible = append(e.Irreversible, s.N)
