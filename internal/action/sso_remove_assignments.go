@@ -20,6 +20,9 @@ type ssoAssignments struct {
 	Leaving  []string `json:"leaving,omitempty"` // those of them whose removal is under way
 }
 
+// stood is what nobody was taking away.
+func (a ssoAssignments) stood() []string { return without(a.Assigned, a.Leaving) }
+
 // RemoveAssignments takes a user's own assignments away. Sessions that live are not ended by it
 // (docs.aws.amazon.com/singlesignon/latest/userguide/revoke-user-permissions.html): the deny by user id does that.
 // Params: instance.
@@ -49,7 +52,15 @@ var RemoveAssignments = define(Spec[ssoAssignments]{
 		return eachAssignment(ctx, c, t, without(now.Assigned, now.Leaving), removal)
 	},
 	Undo: func(ctx context.Context, c *AWS, t Target, before, now ssoAssignments) error {
-		return eachAssignment(ctx, c, t, without(before.Assigned, now.Assigned), giving)
+		return eachAssignment(ctx, c, t, without(before.stood(), now.Assigned), giving)
+	},
+	// What somebody else was taking away when cordon came is not given back.
+	Apart: func(before, _, now ssoAssignments) (want ssoAssignments, theirs string) {
+		if len(before.Leaving) == 0 {
+			return before, ""
+		}
+		want.Assigned = sortedSet(slices.Concat(before.stood(), now.Assigned))
+		return want, "somebody was taking away " + strings.Join(before.Leaving, ", ") + " already: that does not come back"
 	},
 	Change: func(_ Target, now ssoAssignments) string {
 		return plural(len(now.Assigned), "assignment") + " -> none"

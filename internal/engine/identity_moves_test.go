@@ -11,6 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	ssotypes "github.com/aws/aws-sdk-go-v2/service/ssoadmin/types"
+
 	"cordon/internal/action"
 	"cordon/internal/awssim"
 	"cordon/internal/casefile"
@@ -152,6 +156,62 @@ func TestUserWithoutRoomForADenyIsNotContained(t *testing.T) {
 		}
 		if p, err := e.Case.Progress(ctx); err != nil || p.State == casefile.Contained {
 			t.Errorf("the case is %s, %v", p.State, err)
+		}
+	})
+}
+
+// What its owner was taking away when cordon came is the owner's doing: a release gives back the rest.
+func TestReleaseGivesNothingBackThatItsOwnerTookAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := person(t)
+		i.drill.World.Do(func(a *awssim.Account) { a.SSO.Takes = 10 * time.Second })
+		var theirs string
+		i.drill.World.Do(func(a *awssim.Account) {
+			for _, x := range a.SSO.Assignments {
+				if x.Principal == erinID && x.Account == "444455556666" {
+					theirs = x.PermissionSet
+				}
+			}
+		})
+		var plan casefile.Plan
+		if err := json.Unmarshal(i.plan, &plan); err != nil {
+			t.Fatal(err)
+		}
+		n := slices.IndexFunc(plan.Steps, func(s casefile.Step) bool { return s.Action == action.RemoveAssignments.Name })
+		owner := i.connect().Management.In(plan.Steps[n].Target.Region)
+		e, _, ctx := i.process(0)
+		_, err := owner.SSOAdmin.DeleteAccountAssignment(action.Allow(ctx, nil, action.RemoveAssignments.Writes, nil), &ssoadmin.DeleteAccountAssignmentInput{
+			InstanceArn: aws.String(plan.Steps[n].Params["instance"]), PermissionSetArn: aws.String(theirs), TargetId: aws.String("444455556666"),
+			PrincipalId: aws.String(erinID), PrincipalType: ssotypes.PrincipalTypeUser, TargetType: ssotypes.TargetTypeAwsAccount,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := i.apply(ctx, e); err != nil {
+			t.Fatalf("apply: %v", err)
+		}
+		i.contained(i, "beside its owner")
+		if err := i.release(); err != nil {
+			t.Fatalf("release: %v", err)
+		}
+		var has []string
+		i.drill.World.Do(func(a *awssim.Account) {
+			for _, x := range a.SSO.Assignments {
+				if x.Principal == erinID {
+					has = append(has, x.Account)
+				}
+			}
+		})
+		if slices.Sort(has); !slices.Equal(has, []string{"111122223333", "555566667777"}) {
+			t.Errorf("after the release the user is assigned %v", has)
+		}
+		e, _, ctx = i.process(0)
+		p, err := e.Case.Progress(ctx)
+		said := slices.ContainsFunc(p.Steps, func(s casefile.StepStatus) bool {
+			return s.State == casefile.Undone && strings.Contains(s.Partly, "444455556666")
+		})
+		if err != nil || p.State != casefile.Released || !said {
+			t.Errorf("the case is %s, %v: %+v", p.State, err, p.Steps)
 		}
 	})
 }
