@@ -16,8 +16,8 @@ import (
 // What an organisation holds: the characters of a service control policy, and the policies on one target, of which
 // the default FullAWSAccess is one (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html).
 const (
-	ControlPolicySize = 5120
-	PoliciesPerTarget = 5
+	ControlPolicySize = 10240
+	PoliciesPerTarget = 10
 )
 
 // Outside is the connection that may act on an account from the organisation: the management account's, which is the

@@ -168,6 +168,9 @@ func (p controlPolicy) attacher() Action {
 				return err
 			}
 			_, err = out.Organizations.AttachPolicy(ctx, &organizations.AttachPolicyInput{PolicyId: id, TargetId: aws.String(p.on(t))})
+			if hasCode(err, "ConstraintViolationException") {
+				return fmt.Errorf("attach %s to %s, which may hold no more policies: take one off it, or plan for another way: %w", aws.ToString(id), p.on(t), err)
+			}
 			if err != nil && !hasCode(err, "DuplicatePolicyAttachmentException") {
 				return fmt.Errorf("attach %s to %s: %w", aws.ToString(id), p.on(t), err)
 			}

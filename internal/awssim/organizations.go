@@ -62,8 +62,8 @@ type ControlPolicy struct {
 // What an organisation holds.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
 const (
-	controlPolicySize = 5120
-	policiesPerTarget = 5
+	controlPolicySize = 10240
+	policiesPerTarget = 10
 	fullAccess        = "p-FullAWSAccess"
 )
 

@@ -56,7 +56,7 @@ var fullSlots = Scenario{
 		e := newEstate(o, "eu-west-1")
 		root := e.world.AddOrganization(managing)
 		e.world.Do(func(a *awssim.Account) {
-			for i := range 4 {
+			for i := range 9 {
 				id := fmt.Sprintf("p-guard%03d", i+1)
 				a.Org.Policies[id] = &awssim.ControlPolicy{ID: id, Name: fmt.Sprintf("guardrail-%d", i+1), Content: `{"Version":"2012-10-17","Statement":[]}`}
 				a.Org.Accounts[account].Policies = append(a.Org.Accounts[account].Policies, id)

@@ -49,8 +49,8 @@ func TestStrangeOrganisationIsLeftAlone(t *testing.T) {
 func TestQuarantineTooLongIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var spare []string
-		for i := range 60 {
-			spare = append(spare, fmt.Sprintf("arn:aws:iam::111122223333:role/%s%02d", strings.Repeat("x", 60), i))
+		for i := range 120 {
+			spare = append(spare, fmt.Sprintf("arn:aws:iam::111122223333:role/%s%03d", strings.Repeat("x", 60), i))
 		}
 		d := draftIn(t, "account-takeover", nil, Options{Spare: spare})
 		if actionsOf(d)["org-quarantine-policy"] != 0 || !said(d.Warnings, "spare fewer principals") {

@@ -122,6 +122,18 @@ func TestStandaloneAccountHasNoOutside(t *testing.T) {
 	})
 }
 
+// Nine policies leave room for one more (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html).
+func TestLastSlotIsUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := draftIn(t, "account-full-slots", func(w *awssim.World) {
+			w.Do(func(a *awssim.Account) { on := a.Org.Accounts[a.ID]; on.Policies = on.Policies[:9] })
+		}, Options{})
+		if actionsOf(d)["org-quarantine-account"] != 1 {
+			t.Errorf("steps %v, warnings %q", actionsOf(d), d.Warnings)
+		}
+	})
+}
+
 // A slot too few is said and nothing of the owner's is taken off for it; a unit needs none.
 func TestFullSlotsAreSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -218,7 +218,7 @@ func TestADenyThatWouldNotHoldIsNotPlanned(t *testing.T) {
 		}, "enable-policy-type --root-id r-exam"},
 		"unreadable":     {func(f *fake, _ *action.AWS) { f.answers["ListRoots"] = denied("AccessDeniedException") }, "root could not be read"},
 		"no root":        {func(f *fake, _ *action.AWS) { f.answers["ListRoots"] = &organizations.ListRootsOutput{} }, "0 roots"},
-		"no room for it": {func(f *fake, _ *action.AWS) { f.answers["ListPoliciesForTarget"] = policiesAt(5) }, "5 service control policies"},
+		"no room for it": {func(f *fake, _ *action.AWS) { f.answers["ListPoliciesForTarget"] = policiesAt(action.PoliciesPerTarget) }, "10 service control policies"},
 	} {
 		d := behind(t, erin, tt.change)
 		if stepOf(d, action.DenySSOPolicy) != nil || stepOf(d, action.DenySSOUser) != nil {
@@ -232,7 +232,7 @@ func TestADenyThatWouldNotHoldIsNotPlanned(t *testing.T) {
 		}
 	}
 	d := behind(t, erin, func(f *fake, _ *action.AWS) { f.answers["ListPoliciesForTarget"] = denied("AccessDeniedException") })
-	if stepOf(d, action.DenySSOUser) == nil || !says(d.Warnings, "could not be read (AWS takes 5)") {
+	if stepOf(d, action.DenySSOUser) == nil || !says(d.Warnings, "could not be read (AWS takes 10)") {
 		t.Errorf("how many there are is unreadable: warnings %q", d.Warnings)
 	}
 }
