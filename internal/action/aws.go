@@ -178,7 +178,8 @@ func newLimits() *limits { return &limits{buckets: map[turn]*rate.Limiter{}} }
 // (docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html), and every intent waits for its entry
 // in a case that lives there. CloudTrail takes two lookups a second in each region
 // (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html), ten reads and one change
-// (docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html). The other services publish none
+// (docs.aws.amazon.com/awscloudtrail/latest/userguide/WhatIsCloudTrail-Limits.html). Organizations publishes its own
+// (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html). The other services publish none
 // that can be relied on, so a modest rate is kept and throttles are retried; IAM's changes, of which an account may
 // need thousands, share one bucket: 15 a second with a burst of 30 is what is planned with.
 var paces = map[string]struct{ reads, writes [2]int }{
@@ -186,7 +187,20 @@ var paces = map[string]struct{ reads, writes [2]int }{
 	"iam":        {reads: [2]int{50, 90}, writes: [2]int{15, 28}},
 	"cloudtrail": {reads: [2]int{10, 10}, writes: [2]int{1, 1}},
 	"s3":         {reads: [2]int{500, 500}, writes: [2]int{500, 500}},
-	"":           {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
+
+	"organizations": {reads: [2]int{5, 7}, writes: [2]int{2, 2}},
+	"":              {reads: [2]int{10, 40}, writes: [2]int{5, 20}},
+}
+
+// slow are the reads that take less than the others of their service: CloudTrail's lookups, and these of Organizations
+// (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html, throttling limits), of which a unit's
+// policies are a call each.
+var slow = map[Op][2]int{
+	{"cloudtrail", "LookupEvents"}:                       {2, 1},
+	{"organizations", "DescribePolicy"}:                  {2, 2},
+	{"organizations", "DescribeOrganization"}:            {1, 2},
+	{"organizations", "ListRoots"}:                       {1, 2},
+	{"organizations", "ListDelegatedServicesForAccount"}: {1, 2},
 }
 
 func (l *limits) wait(ctx context.Context, o Op, writes bool) error {
@@ -208,11 +222,11 @@ func (l *limits) bucket(t turn, writes bool) *rate.Limiter {
 	}
 	o := t.op
 	p, ok := paces[o.Service]
-	if o.Name == "LookupEvents" {
-		p.reads = [2]int{2, 1}
-	}
 	if !ok {
 		p = paces[""]
+	}
+	if pair, ok := slow[o]; ok {
+		p.reads = pair
 	}
 	pair := p.reads
 	if writes {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"cordon/internal/awssim"
 )
@@ -39,6 +40,30 @@ func TestChangesOfIAMShareOneRate(t *testing.T) {
 		}
 		if bound := time.Duration(2*each-30) * time.Second / 15; took < bound || took > bound*115/100 {
 			t.Errorf("%d changes took %s, by the rate alone %s", 2*each, took, bound)
+		}
+	})
+}
+
+// A unit's policies are read one by one, of which AWS takes two a second: none is refused.
+func TestOrganizationsIsAskedWithinItsRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := awssim.New(awssim.Options{Rates: true})
+		inOrganization(w)
+		cfg := aws.Config{Region: simWorld}
+		w.Attach(&cfg, "arn:aws:sts::"+managing+":assumed-role/responder/ann")
+		c := Connect(cfg)
+		ctx := Allow(t.Context(), Ops{op((*organizations.Client).DescribePolicy), op((*organizations.Client).ListRoots)}, nil, nil)
+		const n = 20
+		for range n {
+			if _, err := c.Organizations.DescribePolicy(ctx, &organizations.DescribePolicyInput{PolicyId: aws.String("p-FullAWSAccess")}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Roots(ctx, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := len(w.Calls()); got != 3*n {
+			t.Errorf("%d questions took %d calls", 3*n, got)
 		}
 	})
 }

@@ -19,6 +19,8 @@ type rate struct{ size, refill float64 }
 // writes (docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 // CloudTrail takes two lookups a second, per account and region
 // (docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html).
+// Organizations has figures of its own for each operation
+// (docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html).
 // IAM publishes no figures; here its changes share one bucket of 30 and 15 a
 // second. The others publish none either; what they get here is low enough that
 // a caller without backoff meets the limit.
@@ -28,8 +30,16 @@ func rateOf(call Call) rate {
 		return rate{50, 5}
 	case call.Service == "ec2":
 		return rate{100, 20}
-	case call.Operation == "LookupEvents":
+	case call.Operation == "LookupEvents", call.Operation == "DescribePolicy":
 		return rate{2, 2}
+	case call.Operation == "DescribeOrganization", call.Operation == "ListRoots":
+		return rate{2, 1}
+	case call.Operation == "ListDelegatedServicesForAccount":
+		return rate{3, 1}
+	case call.Service == "organizations" && call.Write:
+		return rate{3, 2}
+	case call.Service == "organizations":
+		return rate{8, 5}
 	case call.Service == "iam" && call.Write:
 		return rate{30, 15}
 	case call.Service == "iam":

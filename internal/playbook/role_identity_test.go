@@ -216,9 +216,11 @@ func TestADenyThatWouldNotHoldIsNotPlanned(t *testing.T) {
 		"not enabled": {func(f *fake, _ *action.AWS) {
 			f.answers["ListRoots"] = rootUsing(orgtypes.PolicyTypeStatusPendingDisable)
 		}, "enable-policy-type --root-id r-exam"},
-		"unreadable":     {func(f *fake, _ *action.AWS) { f.answers["ListRoots"] = denied("AccessDeniedException") }, "root could not be read"},
-		"no root":        {func(f *fake, _ *action.AWS) { f.answers["ListRoots"] = &organizations.ListRootsOutput{} }, "0 roots"},
-		"no room for it": {func(f *fake, _ *action.AWS) { f.answers["ListPoliciesForTarget"] = policiesAt(action.PoliciesPerTarget) }, "10 service control policies"},
+		"unreadable": {func(f *fake, _ *action.AWS) { f.answers["ListRoots"] = denied("AccessDeniedException") }, "root could not be read"},
+		"no root":    {func(f *fake, _ *action.AWS) { f.answers["ListRoots"] = &organizations.ListRootsOutput{} }, "0 roots"},
+		"no room for it": {func(f *fake, _ *action.AWS) {
+			f.answers["ListPoliciesForTarget"] = policiesAt(action.PoliciesPerTarget)
+		}, "10 service control policies"},
 	} {
 		d := behind(t, erin, tt.change)
 		if stepOf(d, action.DenySSOPolicy) != nil || stepOf(d, action.DenySSOUser) != nil {
