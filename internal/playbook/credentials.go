@@ -109,14 +109,9 @@ func (p *credentialsPlan) spared() string {
 func (p *credentialsPlan) contain() {
 	var denied []string
 	if via := p.via(); via != "" {
-		deny := action.DenyUser
-		if via == action.ViaManaged && p.form() == action.DenySessions {
-			deny = action.DenyUserByPolicy
-		}
-		p.add(Step{
-			Key: keyUserDeny, Action: deny, Target: p.target(), Summary: p.denySummary(), Impact: p.denyImpact(),
-			Params: map[string]string{"form": p.form(), "via": via, "user_id": aws.ToString(p.user.UserId)},
-		})
+		deny := p.deny(via)
+		deny.Key, deny.Summary, deny.Impact = keyUserDeny, p.denySummary(), p.denyImpact()
+		p.add(deny)
 		denied = []string{keyUserDeny}
 	}
 	off := func(key string, a action.Action, impact ...string) {
@@ -135,6 +130,14 @@ func (p *credentialsPlan) contain() {
 	p.denyAgain()
 }
 
+func (p *credentialsPlan) deny(via string) Step {
+	deny := action.DenyUser
+	if via == action.ViaManaged && p.form() == action.DenySessions {
+		deny = action.DenyUserByPolicy
+	}
+	return Step{Action: deny, Target: p.target(), Params: map[string]string{"form": p.form(), "via": via, "user_id": aws.ToString(p.user.UserId)}}
+}
+
 // mayHave tells whether there is a kind of credentials to switch off, as far as is known. Where the deny does not stop
 // them, one that is made before the plan is carried out must not be left.
 func (p *credentialsPlan) mayHave(s seen) bool {
@@ -149,7 +152,13 @@ func (p *credentialsPlan) denyAgain() {
 	if i < 0 || p.form() != action.DenySessions || p.keys.seen && p.keys.n == 0 {
 		return
 	}
-	again := p.draft.Steps[i]
+	via, why := denyVia(p.form(), p.room().after(p.form(), p.draft.Steps[i].Params["via"]))
+	if via == "" {
+		p.warn("the sessions are denied once, before the keys are off, and not a second time: " + why + ". Should half a minute pass in between, " +
+			"sessions that the keys make meanwhile live on, up to 36 hours: the times of both steps tell, and then plan again")
+		return
+	}
+	again := p.deny(via)
 	again.Key, again.After = keyDenyAgain, []string{keyUserKeys}
 	again.Impact = []string{"a second time, once the keys are off: it cuts what they made in between"}
 	again.Summary = "Deny everything to the sessions of the user once more, now that no key makes more of them: to those that were made meanwhile."

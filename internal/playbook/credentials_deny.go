@@ -61,13 +61,19 @@ func quotaOf(summary map[string]int32, name string, usual int) int {
 	return usual
 }
 
+// after is the room that a deny leaves, put on this way.
+func (r userRoom) after(form, via string) userRoom {
+	if via == action.ViaInline {
+		r.inline += action.UserDenySize(form)
+	} else {
+		r.attachedQuota--
+	}
+	return r
+}
+
 // denyVia chooses, and says why where it is not the usual way. What could not be read is tried inline.
 func denyVia(form string, r userRoom) (via, why string) {
-	denies := 1
-	if form == action.DenySessions {
-		denies = 2 // see denyAgain
-	}
-	if !r.sized || r.inline+denies*action.UserDenySize(form) <= r.inlineQuota {
+	if !r.sized || r.inline+action.UserDenySize(form) <= r.inlineQuota {
 		return action.ViaInline, ""
 	}
 	full := fmt.Sprintf("the user's inline policies take %d of %d characters and leave no room for a deny", r.inline, r.inlineQuota)
@@ -76,7 +82,7 @@ func denyVia(form string, r userRoom) (via, why string) {
 		what = "AWS's policy AWSDenyAll"
 	}
 	switch {
-	case !r.listed, len(r.attached)+denies <= r.attachedQuota, form == action.DenyAll && slices.Contains(r.attached, r.denyAll):
+	case !r.listed, len(r.attached) < r.attachedQuota, form == action.DenyAll && slices.Contains(r.attached, r.denyAll):
 		return action.ViaManaged, full + ": " + what + " is attached instead"
 	}
 	return "", fmt.Sprintf("%s, and %d of %d managed policies are attached to it", full, len(r.attached), r.attachedQuota)

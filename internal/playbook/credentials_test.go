@@ -140,6 +140,40 @@ func TestDraftForAUserWhoMustKeepWorking(t *testing.T) {
 	}
 }
 
+// The second deny of sessions goes where the first one leaves room; where there is none, the first one stands alone.
+func TestSecondDenyGoesWhereThereIsRoom(t *testing.T) {
+	const inline, managed = "iam-deny-user", "iam-deny-user-by-policy"
+	frame := `{"Version":"2012-10-17","Statement":[{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+	for name, c := range map[string]struct {
+		room, slots int
+		want        []string
+	}{
+		"two inline": {2, 0, []string{inline, inline}}, "one of each": {1, 1, []string{inline, managed}}, "two attached": {0, 2, []string{managed, managed}},
+		"one inline": {1, 0, []string{inline}}, "one attached": {0, 1, []string{managed}}, "none": {0, 0, nil},
+	} {
+		s := compromised(t, "credentials-keeps-working")
+		s.World.Do(func(a *awssim.Account) {
+			u := a.IAM.Users[s.in.Subject.ID]
+			fill := 2048 - c.room*action.UserDenySize(action.DenySessions) - len(frame)
+			u.Inline = map[string]string{"big": strings.Replace(frame, `"Sid":"`, `"Sid":"`+strings.Repeat("x", fill), 1)}
+			u.Attached = map[string]string{}
+			for i := range 10 - c.slots {
+				u.Attached[fmt.Sprintf("arn:aws:iam::aws:policy/P%d", i)] = "P"
+			}
+		})
+		d := s.draft(Options{SessionsOnly: true})
+		var got []string
+		for _, key := range []string{"deny", "deny-again"} {
+			if st, ok := step(d, key); ok {
+				got = append(got, st.Action.Name)
+			}
+		}
+		if !slices.Equal(got, c.want) || says(d.Warnings, "denied once") != (len(c.want) == 1) || d.Open != (c.want == nil) {
+			t.Errorf("%s: denied by %v, warnings %q", name, got, d.Warnings)
+		}
+	}
+}
+
 // Whoever came by the password comes again by it.
 func TestDraftOfSessionsAloneLeavesThePassword(t *testing.T) {
 	for scenario, open := range map[string]bool{"credentials-console": true, "credentials-leaked-key": false, "credentials-keeps-working": false} {
@@ -322,9 +356,6 @@ func TestWayOfTheDeny(t *testing.T) {
 		"just fits":                    {action.DenyAll, userRoom{inline: 2048 - action.UserDenySize(action.DenyAll), sized: true, listed: true}, action.ViaInline},
 		"one too many":                 {action.DenyAll, userRoom{inline: 2049 - action.UserDenySize(action.DenyAll), sized: true, listed: true}, action.ViaManaged},
 		"sessions need more":           {action.DenySessions, userRoom{inline: 2048 - action.UserDenySize(action.DenyAll), sized: true, listed: true}, action.ViaManaged},
-		"sessions twice":               {action.DenySessions, userRoom{inline: 2048 - 2*action.UserDenySize(action.DenySessions), sized: true, listed: true}, action.ViaInline},
-		"sessions once":                {action.DenySessions, userRoom{inline: 2049 - 2*action.UserDenySize(action.DenySessions), sized: true, listed: true}, action.ViaManaged},
-		"one slot for two":             {action.DenySessions, userRoom{inline: 2048, attached: ten[1:], sized: true, listed: true}, ""},
 		"not read":                     {action.DenyAll, userRoom{inline: 2048}, action.ViaInline},
 		"both full":                    {action.DenyAll, userRoom{inline: 2048, attached: ten, sized: true, listed: true}, ""},
 		"both full, denied already":    {action.DenyAll, userRoom{inline: 2048, attached: append(slices.Clone(ten[1:]), denyAll), sized: true, listed: true}, action.ViaManaged},

@@ -3,6 +3,7 @@ package playbook
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -47,12 +48,14 @@ func (p *rolePlan) cutSessions() error {
 		s.Params["users"] = "listed"
 	}
 	s.Impact = p.users.impact(one.session+one.source != "")
-	if denies := p.denies(one); p.inline >= 0 && !action.RoomForDeny(p.inline, denies) {
-		if !p.roomToAttach(denies) {
+	if p.inlineDenies() < 1 {
+		if !p.roomToAttach(1) {
+			p.leave(fmt.Sprintf("THE SESSIONS OF ROLE %s ARE NOT CUT: %s. "+
+				"Make room and plan again: detach one (aws iam detach-role-policy --role-name %s --policy-arn ARN), or delete an inline one that nobody needs",
+				p.name(), p.full(), p.name()))
 			return nil
 		}
-		delete(s.Params, "users")
-		s.Action = action.AttachRoleDeny
+		s = attached(s)
 		s.Impact = append([]string{fmt.Sprintf("by a managed policy of cordon's own, attached: the role's inline policies take %d of 10,240 characters and leave no room for it", p.inline)}, s.Impact...)
 	}
 	p.add(s)
@@ -60,16 +63,11 @@ func (p *rolePlan) cutSessions() error {
 	return nil
 }
 
-// denies is how many denies the role may have to hold: see cutAgain.
-func (p *rolePlan) denies(o one) int {
-	doors := len(p.o.CloseTo) + len(p.o.CutProviders)
-	if p.in.Reached != nil {
-		doors += len(p.in.Reached.Doors)
-	}
-	if doors == 0 || o.session+o.source != "" {
-		return 1
-	}
-	return 2
+// attached is a deny of sessions as a managed policy.
+func attached(s Step) Step {
+	s.Action, s.Params = action.AttachRoleDeny, maps.Clone(s.Params)
+	delete(s.Params, "users")
+	return s
 }
 
 // cutAgain: a cut of what was issued so far lets in whoever assumes the role while a door is still open. Seconds later its
@@ -91,6 +89,15 @@ func (p *rolePlan) cutAgain() {
 		return
 	}
 	again := p.draft.Steps[i]
+	switch inline := p.inlineDenies(); {
+	case inline >= 2:
+	case p.roomToAttach(2 - inline):
+		again = attached(again)
+	default:
+		p.warn(fmt.Sprintf("the sessions of role %s are cut once, before the door is closed, and not a second time: %s. "+
+			"Should half a minute pass in between, sessions begun meanwhile live on for hours: the times of both steps tell, and then plan again", p.name(), p.full()))
+		return
+	}
 	again.Key, again.After = keyCutAgain, doors
 	again.Impact = []string{"a second time, once the door is closed: it cuts what was begun in between"}
 	again.Summary = "Deny everything to the role's sessions once more, now that the door is closed: to those that were begun meanwhile."
@@ -149,16 +156,24 @@ func (p *rolePlan) instanceSession() string {
 	return ""
 }
 
-// roomToAttach tells whether the role may have one more managed policy, as far as is known. Where it is not, AWS says.
-func (p *rolePlan) roomToAttach(denies int) bool {
-	quota := int(p.quotas["AttachedPoliciesPerRoleQuota"])
-	if p.attached < 0 || quota == 0 || p.attached+denies <= quota {
-		return true
+// inlineDenies is how many of the two denies that it may take fit among the role's inline policies, as far as is known.
+func (p *rolePlan) inlineDenies() int {
+	for n := 2; n > 0; n-- {
+		if p.inline < 0 || action.RoomForDeny(p.inline, n) {
+			return n
+		}
 	}
-	p.leave(fmt.Sprintf("THE SESSIONS OF ROLE %s ARE NOT CUT: its inline policies take %d of 10,240 characters, and it has %d managed policies of %d. "+
-		"Make room and plan again: detach one (aws iam detach-role-policy --role-name %s --policy-arn ARN), or delete an inline one that nobody needs",
-		p.name(), p.inline, p.attached, quota, p.name()))
-	return false
+	return 0
+}
+
+// roomToAttach tells whether the role may have so many more managed policies, as far as is known. Where it is not, AWS says.
+func (p *rolePlan) roomToAttach(n int) bool {
+	quota := int(p.quotas["AttachedPoliciesPerRoleQuota"])
+	return p.attached < 0 || quota == 0 || p.attached+n <= quota
+}
+
+func (p *rolePlan) full() string {
+	return fmt.Sprintf("its inline policies take %d of 10,240 characters, and it has %d managed policies of %d", p.inline, p.attached, p.quotas["AttachedPoliciesPerRoleQuota"])
 }
 
 // tellOne says what a deny of one session leaves.

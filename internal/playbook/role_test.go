@@ -215,23 +215,37 @@ func TestSessionsAreCutAgainOnceTheDoorIsClosed(t *testing.T) {
 			t.Errorf("%s, %+v: %t, after %v", c.scenario, c.o, ok, again.After)
 		}
 	}
-	// A role with room for one deny and not for two is not cut by halves.
-	for doors, want := range map[string]string{"": action.RevokeRoleSessions.Name, vendor: action.AttachRoleDeny.Name} {
+}
+
+// The second cut goes where the first one leaves room; where there is none, the first one stands alone.
+func TestSecondCutGoesWhereThereIsRoom(t *testing.T) {
+	const inline, managed = "iam-revoke-role-sessions", "iam-attach-role-deny"
+	frame := `{"Version":"2012-10-17","Statement":[{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
+	for name, c := range map[string]struct {
+		left, slots int
+		want        []string
+	}{
+		"two inline": {1000, 0, []string{inline, inline}}, "one of each": {300, 1, []string{inline, managed}}, "two attached": {0, 2, []string{managed, managed}},
+		"one inline": {300, 0, []string{inline}}, "one attached": {0, 1, []string{managed}}, "none": {0, 0, nil},
+	} {
 		s := assumed(t, "role-chain")
-		frame := `{"Version":"2012-10-17","Statement":[{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
 		s.World.Do(func(a *awssim.Account) {
-			own := 0
-			for _, text := range a.IAM.Roles["vendor-deploy"].Inline {
-				own += action.PolicySize(text)
+			r := a.IAM.Roles["vendor-deploy"]
+			r.Inline = map[string]string{"big": strings.Replace(frame, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 10240-c.left-len(frame)), 1)}
+			r.Attached = map[string]string{}
+			for i := range 20 - c.slots {
+				r.Attached[fmt.Sprintf("arn:aws:iam::aws:policy/P%d", i)] = "P"
 			}
-			a.IAM.Roles["vendor-deploy"].Inline["big"] = strings.Replace(frame, `"Sid":"`, `"Sid":"`+strings.Repeat("x", 10240-300-own-len(frame)), 1)
 		})
-		o := Options{}
-		if doors != "" {
-			o.CloseTo = []string{doors}
+		d := s.draft(Options{CloseTo: []string{"999988887777"}})
+		var got []string
+		for _, key := range []string{"cut-sessions", "cut-sessions-again"} {
+			if st, ok := step(d, key); ok {
+				got = append(got, st.Action.Name)
+			}
 		}
-		if cut, _ := step(s.draft(o), "cut-sessions"); cut.Action.Name != want {
-			t.Errorf("doors %q: by %s", doors, cut.Action.Name)
+		if !slices.Equal(got, c.want) || says(d.Warnings, "cut once") != (len(c.want) == 1) || d.Open != (c.want == nil) {
+			t.Errorf("%s: cut by %v, warnings %q", name, got, d.Warnings)
 		}
 	}
 }
