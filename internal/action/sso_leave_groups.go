@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
@@ -89,6 +90,14 @@ var LeaveGroups = define(Spec[ssoGroups]{
 			}
 		}
 		return errors.Join(failed...)
+	},
+	// One that a synchronisation, or somebody, has put the user into meanwhile must not keep the others from it.
+	Apart: func(before, after, now ssoGroups) (want ssoGroups, theirs string) {
+		since := without(now.Groups, after.Groups)
+		if len(since) == 0 {
+			return before, ""
+		}
+		return ssoGroups{sortedSet(slices.Concat(before.Groups, now.Groups))}, "it is in " + strings.Join(since, ", ") + " already, and stays"
 	},
 	Change: func(_ Target, now ssoGroups) string { return plural(len(now.Groups), "group") + " -> none" },
 	// A synchronisation, or an intruder, that changes them meanwhile must not hold up the cut.

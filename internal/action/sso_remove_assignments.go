@@ -54,13 +54,18 @@ var RemoveAssignments = define(Spec[ssoAssignments]{
 	Undo: func(ctx context.Context, c *AWS, t Target, before, now ssoAssignments) error {
 		return eachAssignment(ctx, c, t, without(before.stood(), now.Assigned), giving)
 	},
-	// What somebody else was taking away when cordon came is not given back.
-	Apart: func(before, _, now ssoAssignments) (want ssoAssignments, theirs string) {
-		if len(before.Leaving) == 0 {
-			return before, ""
+	// What somebody else was taking away when cordon came is not given back, and what somebody has assigned since must not
+	// keep the rest from the user.
+	Apart: func(before, after, now ssoAssignments) (want ssoAssignments, theirs string) {
+		var lines []string
+		if len(before.Leaving) > 0 {
+			lines = append(lines, "somebody was taking away "+strings.Join(before.Leaving, ", ")+" already: that does not come back")
+		}
+		if since := without(now.Assigned, after.Assigned); len(since) > 0 {
+			lines = append(lines, "it has "+strings.Join(since, ", ")+" already, and keeps it")
 		}
 		want.Assigned = sortedSet(slices.Concat(before.stood(), now.Assigned))
-		return want, "somebody was taking away " + strings.Join(before.Leaving, ", ") + " already: that does not come back"
+		return want, strings.Join(lines, "; ")
 	},
 	Change: func(_ Target, now ssoAssignments) string {
 		return plural(len(now.Assigned), "assignment") + " -> none"

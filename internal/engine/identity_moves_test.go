@@ -215,3 +215,45 @@ func TestReleaseGivesNothingBackThatItsOwnerTookAway(t *testing.T) {
 		}
 	})
 }
+
+// Somebody puts the user into a group and gives it an assignment while it is contained: that stays, and the rest is given
+// back beside it.
+func TestReleaseBesideWhatAUserWasGivenSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := answered(t)
+		const given = "666677778888"
+		var key string
+		i.drill.World.Do(func(a *awssim.Account) {
+			for k, x := range a.SSO.Assignments {
+				if x.Kind == "GROUP" {
+					own := awssim.SSOAssignment{Account: given, PermissionSet: x.PermissionSet, Kind: "USER", Principal: erinID}
+					key = strings.Replace(k, x.Account+"/"+x.PermissionSet+"/GROUP/"+x.Principal, given+"/"+x.PermissionSet+"/USER/"+erinID, 1)
+					a.SSO.Assignments[key] = &own
+				}
+			}
+			a.SSO.Groups["g-new"] = a.SSO.Groups["g-oncall"]
+			for _, g := range []string{"g-new", "g-oncall"} { // by a synchronisation
+				a.SSO.Memberships[g+"/"+erinID] = &awssim.SSOMembership{ID: "m-" + g, Group: g, User: erinID}
+			}
+		})
+		if err := i.release(); err != nil {
+			t.Fatalf("release: %v", err)
+		}
+		i.drill.World.Do(func(a *awssim.Account) {
+			for _, g := range []string{"g-new", "g-oncall", "g-platform"} {
+				if a.SSO.Memberships[g+"/"+erinID] == nil {
+					t.Errorf("the user is not in %s", g)
+				}
+			}
+			n := 0
+			for _, x := range a.SSO.Assignments {
+				if x.Principal == erinID {
+					n++
+				}
+			}
+			if n != 4 || a.SSO.Assignments[key] == nil {
+				t.Errorf("the user has %d assignments", n)
+			}
+		})
+	})
+}
