@@ -79,6 +79,35 @@ func TestUnfinishedReleaseIsNotDone(t *testing.T) {
 	})
 }
 
+// TestAppliedAgainCutsAnew: the sessions that began since a plan was applied are what it is applied again for. Its release
+// takes off the first cut and the second.
+func TestAppliedAgainCutsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShell(t, twoUsers())
+		s.w.AllowDeletes(true)
+		denies := func() (n int) {
+			s.w.Do(func(a *awssim.Account) { n = len(a.IAM.Roles["incident-response"].Inline) })
+			return n
+		}
+		apply := s.run(0, "plan iam-role:incident-response --out plan.json").onlyShown(t)
+		again := strings.Replace(apply, "plan.json", "again.json", 1)
+		s.run(0, apply).says(t, "contained")
+		s.run(0, "plan iam-role:incident-response --only-session mallory --out later.json")
+		s.run(0, "apply later.json --approve "+s.hash("later.json")).says(t, "contained")
+		if err := os.Rename("plan.json", "again.json"); err != nil {
+			t.Fatal(err)
+		}
+		s.run(0, again).says(t, "contained")
+		if n := denies(); n != 3 {
+			t.Errorf("the sessions are cut by %d policies, not one for each time", n)
+		}
+		s.run(0, s.run(4, "release 111122223333-incident-response-role").onlyShown(t)).says(t, "released")
+		if n := denies(); n != 0 {
+			t.Errorf("%d policies are left on the role", n)
+		}
+	})
+}
+
 // TestSecondSignatureIsAskedForWithItsCommands: whoever did not know that a second person has to sign is told what both of
 // them type, from where the plan's file is.
 func TestSecondSignatureIsAskedForWithItsCommands(t *testing.T) {

@@ -83,11 +83,17 @@ func (logs stepLogs) add(e Entry) error {
 // standing are the changes that stand, in the order they were done.
 func (logs stepLogs) standing() []Change {
 	var changes []Change
-	for k, l := range logs {
-		if l.Intent == nil || !l.Stands {
-			continue
+	for k, last := range logs {
+		for _, l := range last.Runs() {
+			if l.Intent == nil || !l.Stands {
+				continue
+			}
+			ch := Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent, Undoing: l.Undoing != nil, order: l.order}
+			if l.Done != nil {
+				ch.After = l.Done.After
+			}
+			changes = append(changes, ch)
 		}
-		changes = append(changes, Change{Plan: k.Plan, Step: k.Step, Intent: *l.Intent, After: l.readBack(), Undoing: l.Undoing != nil, order: l.order})
 	}
 	slices.SortFunc(changes, func(a, b Change) int { return cmp.Compare(a.order, b.order) })
 	return changes

@@ -90,7 +90,9 @@ func TestFoldAsEntriesComeIn(t *testing.T) {
 func describe(t *testing.T, logs map[StepKey]*StepLog) string {
 	byKey := map[string]StepLog{}
 	for key, l := range logs {
-		byKey[fmt.Sprint(key)] = *l
+		for _, of := range l.Runs() {
+			byKey[fmt.Sprint(key, of.Run)] = of
+		}
 	}
 	return string(mustJSON(t, byKey)) // a map's keys come out sorted
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -93,7 +94,7 @@ type StepLog struct {
 	DoneAt   time.Time // of the read-back that proved it, kept through a release
 	Stands   bool      // the change is in the account as far as the journal knows
 	order    int
-	was      json.RawMessage // as an earlier run read the change back that stands
+	earlier  []StepLog // of the runs before it, oldest first: what they changed may stand
 }
 
 // StepKey names a step within a case.
@@ -113,9 +114,32 @@ func Logs(entries []Entry) (map[StepKey]*StepLog, error) {
 	return logs, nil
 }
 
-// add folds one entry in. An outcome that comes after an undo says that the change reached the account after
-// all: it stands again.
+// add folds one entry in: into the run that it is of. Where a later run found the change of an earlier one in place, what
+// a release does with that is what becomes of the step.
 func (l *StepLog) add(e Entry) error {
+	var of struct {
+		Run  int
+		Left bool
+	}
+	if err := json.Unmarshal(e.Body, &of); err != nil {
+		return err
+	}
+	at := slices.IndexFunc(l.earlier, func(x StepLog) bool { return x.Run == of.Run })
+	if at < 0 || of.Run == l.Run {
+		return l.addOwn(e)
+	}
+	l.earlier = slices.Clone(l.earlier)
+	if err := l.earlier[at].addOwn(e); err != nil || l.Intent != nil || !of.Left && !puttingBack(e.Kind) {
+		return err
+	}
+	return l.addOwn(e)
+}
+
+func puttingBack(k EntryKind) bool { return k == EntryUndo || k == EntryUndone || k == EntryDrift }
+
+// addOwn folds an entry of this run in. An outcome that comes after an undo says that the change reached the account
+// after all: it stands again.
+func (l *StepLog) addOwn(e Entry) error {
 	switch e.Kind {
 	case EntryIntent:
 		var b IntentBody
@@ -125,7 +149,7 @@ func (l *StepLog) add(e Entry) error {
 		l.begin(b.Run, e)
 		l.Intent, l.Writer, l.IntentAt, l.Stands = &b, e.By.Nonce, e.Time, true
 		l.Done, l.Failed, l.Skipped, l.Drifted, l.Undoing, l.Undone, l.Left = nil, nil, nil, nil, nil, nil, false
-		l.order, l.Ended, l.was = e.Seq, time.Time{}, nil
+		l.order, l.Ended = e.Seq, time.Time{}
 	case EntryDone:
 		var b DoneBody
 		if err := json.Unmarshal(e.Body, &b); err != nil {
@@ -171,31 +195,45 @@ func (l *StepLog) add(e Entry) error {
 	return nil
 }
 
+// begin starts the log of a run. What the run before it changed stands beside it, with what was there before.
 func (l *StepLog) begin(run int, e Entry) {
-	*l = l.In(run)
+	if run > l.Run {
+		before, last := l.earlier, *l
+		if last.earlier = nil; last.Run > 0 {
+			before = append(slices.Clip(before), last)
+		}
+		*l = StepLog{Run: run, earlier: before}
+	}
 	if l.Started.IsZero() {
 		l.Started = e.Time
 	}
 }
 
-// In is the log as a run begins with it. Of an earlier run nothing counts but a change that stands: it is in the account
-// under that op-id, and what was there before it is what a release gives back.
-func (l StepLog) In(run int) StepLog {
-	if run <= l.Run {
+// Of is the log of one run, empty where the journal holds nothing of it.
+func (l StepLog) Of(run int) StepLog {
+	if l.Run == run {
 		return l
 	}
-	if l.Intent == nil || !l.Stands {
-		return StepLog{Run: run}
+	if at := slices.IndexFunc(l.earlier, func(x StepLog) bool { return x.Run == run }); at >= 0 {
+		return l.earlier[at]
 	}
-	return StepLog{Run: run, Intent: l.Intent, Writer: l.Writer, IntentAt: l.IntentAt, Stands: true, order: l.order, was: l.readBack()}
+	return StepLog{}
 }
 
-// readBack is what a change left as it was read back last; nil where it never was.
-func (l StepLog) readBack() json.RawMessage {
-	if l.Done != nil {
-		return l.Done.After
+// Change is the run that made the change which the log tells of: its own, or, where it found things done already, the
+// last one before it whose change stood at that time. Its Intent is nil where there is none.
+func (l StepLog) Change() StepLog {
+	for _, x := range slices.Backward(l.earlier) {
+		if l.Intent == nil && l.Done != nil && x.Intent != nil && (x.Stands || x.Ended.After(l.DoneAt)) {
+			return x
+		}
 	}
-	return l.was
+	return l
+}
+
+// Runs are the logs of all runs, oldest first.
+func (l StepLog) Runs() []StepLog {
+	return append(slices.Clip(l.earlier), l)
 }
 
 // Progress derives where the case stands, at one moment: all in it is of the head that it names.

@@ -16,7 +16,7 @@ import (
 	"cordon/internal/casefile"
 )
 
-// putBack undoes what was changed: the newest plan's changes first, and within a plan a change once everything that
+// putBack undoes what was changed: the changes of the newest run of the newest plan first, and within a run a change once everything that
 // came after it because of it is back, or has ended otherwise. What does not depend on each other is undone side by
 // side, as it was done.
 func (e *Engine) putBack(ctx context.Context, hash string, plan casefile.Plan) error {
@@ -24,19 +24,19 @@ func (e *Engine) putBack(ctx context.Context, hash string, plan casefile.Plan) e
 	if err != nil {
 		return err
 	}
-	standing := map[casefile.StepKey]casefile.Change{}
+	standing := map[changeKey]casefile.Change{}
 	for _, ch := range p.Changes {
-		standing[casefile.StepKey{Plan: ch.Plan, Step: ch.Step}] = ch
+		standing[changeKey{ch.Plan, strconv.Itoa(ch.Step), strconv.Itoa(ch.Intent.Run)}] = ch
 	}
 	var results []*undoing
-	for _, steps := range byPlan(plan.Steps) {
+	for _, steps := range byRun(plan.Steps) {
 		u := &unwinding{Engine: e, hash: hash, places: e.gate(), changes: map[int]*undoing{}}
 		for _, s := range steps {
 			n, err := strconv.Atoi(s.Params["step"])
 			if err != nil {
 				return fmt.Errorf("read the release plan's step %d: %w", s.N, err)
 			}
-			if ch, ok := standing[casefile.StepKey{Plan: s.Params["plan"], Step: n}]; ok {
+			if ch, ok := standing[changeOf(s)]; ok {
 				u.changes[n] = &undoing{step: s, change: ch}
 				results = append(results, u.changes[n])
 			}
@@ -63,11 +63,18 @@ func (e *Engine) allBack(ctx context.Context) error {
 	return fmt.Errorf("%w: changes that stand, made after this release was shown and not in it: %d; %s shows them", ErrPartly, len(p.Changes), e.next("release"))
 }
 
-// byPlan groups the release plan's steps: those that follow each other and are about the same plan.
-func byPlan(steps []casefile.Step) [][]casefile.Step {
+// changeKey names a change: a plan that is applied again may find what an earlier run of it changed, and change more.
+type changeKey struct{ plan, step, run string }
+
+func changeOf(s casefile.Step) changeKey {
+	return changeKey{s.Params["plan"], s.Params["step"], s.Params["run"]}
+}
+
+// byRun groups the release plan's steps: those that follow each other and are about the same run of a plan.
+func byRun(steps []casefile.Step) [][]casefile.Step {
 	var groups [][]casefile.Step
 	for i, s := range steps {
-		if i == 0 || s.Params["plan"] != steps[i-1].Params["plan"] {
+		if i == 0 || s.Params["plan"] != steps[i-1].Params["plan"] || s.Params["run"] != steps[i-1].Params["run"] {
 			groups = append(groups, nil)
 		}
 		last := &groups[len(groups)-1]
@@ -106,7 +113,7 @@ func released(results []*undoing) error {
 	return nil
 }
 
-// unwinding undoes the changes of one plan. It goes over all steps of the plan, since a step that changed nothing
+// unwinding undoes the changes of one run of a plan. It goes over all steps of the plan, since a step that changed nothing
 // orders those before and after it too.
 type unwinding struct {
 	*Engine

@@ -241,7 +241,7 @@ func (e *Engine) changed(ctx context.Context, ch casefile.Change) (action.Target
 		if err != nil {
 			return t, err
 		}
-		if l.Done != nil && l.Done.After != nil {
+		if l = l.Of(ch.Intent.Run); l.Done != nil && l.Done.After != nil {
 			t.Needs[plan.Steps[n-1].Action] = l.Done.After
 		}
 	}

@@ -304,7 +304,7 @@ func (r *run) skip(ctx context.Context, s casefile.Step, reason string) casefile
 // log is what the journal holds of a step in this run.
 func (r *run) log(step int) (casefile.StepLog, error) {
 	l, err := r.Case.Step(casefile.StepKey{Plan: r.hash, Step: step})
-	return l.In(r.n), err
+	return l.Of(r.n), err
 }
 
 func (r *run) setAfter(n int, after json.RawMessage) {

@@ -95,7 +95,7 @@ func (r *run) changeOnce(ctx context.Context, s casefile.Step, a action.Action) 
 		r.setAfter(s.N, log.Done.After)
 		return casefile.Done, nil
 	}
-	if log.Intent != nil && log.Intent.Run == r.n && log.Failed == nil && r.foreign(log) {
+	if log.Intent != nil && log.Failed == nil && r.foreign(log) {
 		if patience := max(r.Patient, 0); r.now().Sub(log.IntentAt) < orDefault(patience) {
 			return casefile.Waiting, errTaken
 		}
@@ -127,7 +127,7 @@ func (r *run) changeOnce(ctx context.Context, s casefile.Step, a action.Action) 
 		}
 	}
 	// Taking a step over is an intent too: of two who do so at once, the journal lets one.
-	if log.Intent == nil || log.Intent.Run != r.n || log.Failed != nil || r.foreign(log) || (!a.Partial && !action.Same(now, log.Intent.Before)) {
+	if log.Intent == nil || log.Failed != nil || r.foreign(log) || (!a.Partial && !action.Same(now, log.Intent.Before)) {
 		if err := c.intend(ctx, log, now); err != nil {
 			return casefile.Waiting, err
 		}

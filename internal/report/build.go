@@ -26,7 +26,7 @@ func Build(ctx context.Context, c *casefile.Case) (Report, error) {
 	if c.Head().Seq != len(entries) {
 		return Report{}, fmt.Errorf("report on case %q: %w", c.Meta.ID, errMoving)
 	}
-	b := &builder{ctx: ctx, c: c, entries: entries, plans: map[string]casefile.Plan{}, last: map[casefile.StepKey]lastSeqs{}}
+	b := &builder{ctx: ctx, c: c, entries: entries, plans: map[string]casefile.Plan{}, last: map[casefile.StepKey]lastSeqs{}, lastOf: map[callKey]lastSeqs{}}
 	r, err := b.build(p)
 	if err != nil {
 		return Report{}, fmt.Errorf("report on case %q: %w", c.Meta.ID, err)
@@ -41,6 +41,7 @@ type builder struct {
 	logs    map[casefile.StepKey]*casefile.StepLog
 	plans   map[string]casefile.Plan
 	last    map[casefile.StepKey]lastSeqs
+	lastOf  map[callKey]lastSeqs // by run
 	calls   map[callKey][]casefile.Operation
 }
 

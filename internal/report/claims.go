@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"cordon/internal/casefile"
 )
@@ -53,7 +54,7 @@ func (b *builder) claimLeft(r *Report, e EarlierPlan) {
 		if e.dropped[s.N] {
 			text = fmt.Sprintf("%s of an earlier plan is not done (%s), and the plan made later for the same subject does not do it.", what(s), s.State)
 		}
-		if l := b.logs[k]; l != nil && l.Intent != nil && l.Stands {
+		if l := b.logs[k]; l != nil && slices.ContainsFunc(l.Runs(), func(x casefile.StepLog) bool { return x.Intent != nil && x.Stands }) {
 			text = fmt.Sprintf("%s of an earlier plan has not been put back: %s.", what(s), s.State)
 		}
 		if text != "" {

@@ -34,21 +34,23 @@ func (b *builder) released(r *Report, p casefile.Progress) error {
 		order[a.Plan] = i
 	}
 	for k, l := range b.logs {
-		if o, ok := b.outcomeOf(k, l, p.Release != ""); ok {
-			r.Release = append(r.Release, o)
+		for _, of := range l.Runs() {
+			if o, ok := b.outcomeOf(k, of, p.Release != ""); ok {
+				r.Release = append(r.Release, o)
+			}
 		}
 	}
 	slices.SortFunc(r.Release, func(x, y Outcome) int {
-		return cmp.Or(cmp.Compare(order[x.Plan], order[y.Plan]), cmp.Compare(x.Step, y.Step))
+		return cmp.Or(cmp.Compare(order[x.Plan], order[y.Plan]), cmp.Compare(x.Step, y.Step), cmp.Compare(x.Seq, y.Seq))
 	})
 	return nil
 }
 
-func (b *builder) outcomeOf(k casefile.StepKey, l *casefile.StepLog, current bool) (Outcome, bool) {
+func (b *builder) outcomeOf(k casefile.StepKey, l casefile.StepLog, current bool) (Outcome, bool) {
 	if l.Intent == nil {
 		return Outcome{}, false
 	}
-	last := b.last[k]
+	last := b.lastOf[callKey{k, l.Run}]
 	o := Outcome{Plan: k.Plan, Step: k.Step, Action: l.Intent.Action, Target: l.Intent.Target}
 	switch {
 	case last.undoOpen():

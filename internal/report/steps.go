@@ -17,25 +17,32 @@ func (b *builder) note() {
 			continue
 		}
 		k := casefile.StepKey{Plan: e.Plan, Step: e.Step}
-		l := b.last[k]
-		switch e.Kind {
-		case casefile.EntryIntent:
-			l.intent = e.Seq
-		case casefile.EntryDone:
-			l.done = e.Seq
-		case casefile.EntryFailed:
-			l.failed = e.Seq
-		case casefile.EntrySkip:
-			l.skip = e.Seq
-		case casefile.EntryDrift:
-			l.drift = e.Seq
-		case casefile.EntryUndo:
-			l.undo = e.Seq
-		case casefile.EntryUndone:
-			l.undone = e.Seq
+		b.last[k] = b.last[k].with(e)
+		var of struct{ Run int }
+		if json.Unmarshal(e.Body, &of) == nil {
+			b.lastOf[callKey{k, of.Run}] = b.lastOf[callKey{k, of.Run}].with(e)
 		}
-		b.last[k] = l
 	}
+}
+
+func (l lastSeqs) with(e casefile.Entry) lastSeqs {
+	switch e.Kind {
+	case casefile.EntryIntent:
+		l.intent = e.Seq
+	case casefile.EntryDone:
+		l.done = e.Seq
+	case casefile.EntryFailed:
+		l.failed = e.Seq
+	case casefile.EntrySkip:
+		l.skip = e.Seq
+	case casefile.EntryDrift:
+		l.drift = e.Seq
+	case casefile.EntryUndo:
+		l.undo = e.Seq
+	case casefile.EntryUndone:
+		l.undone = e.Seq
+	}
+	return l
 }
 
 // undoOpen tells that an undo was begun after all that is known of the step: it may have reached the account.
@@ -169,11 +176,12 @@ func (b *builder) step(plan string, run int, s casefile.Step, st casefile.StepSt
 	if l == nil || l.Run < run {
 		return out
 	}
-	if l.Intent != nil {
-		out.OpID, out.Before = l.Intent.OpID, known(l.Intent.Before)
+	by := l.Change()
+	if by.Intent != nil {
+		out.OpID, out.Before = by.Intent.OpID, known(by.Intent.Before)
 	}
 	if l.Done != nil {
-		out.Sent, out.After = l.Done.Sent, known(l.Done.After)
+		out.Sent, out.After = l.Done.Sent || by.Run < l.Run, known(l.Done.After)
 	}
 	if l.Failed != nil {
 		out.Observed = known(l.Failed.Observed)
