@@ -59,6 +59,7 @@ func draftAccount(ctx context.Context, c *action.AWS, in Incident, o Options) (D
 	p.rootUser()
 	if p.inside {
 		p.users()
+		p.wayBack()
 		p.watchers()
 		p.outsiders()
 		p.leftBehind()
@@ -102,7 +103,7 @@ func (p *accountPlan) users() {
 		if slices.Contains(p.o.Answered, u.name) {
 			continue
 		}
-		if u.name == own || slices.Contains(p.o.Spare, u.arn) {
+		if u.name == own || p.spares(u.arn) {
 			p.warn(fmt.Sprintf("user %s is spared: neither denied nor without keys", u.name))
 			continue
 		}
@@ -123,6 +124,8 @@ func (p *accountPlan) users() {
 		p.add(keys)
 	}
 }
+
+func (p *accountPlan) spares(arn string) bool { return slices.Contains(p.o.Spare, arn) }
 
 func (p *accountPlan) room(u person) userRoom {
 	return userRoom{

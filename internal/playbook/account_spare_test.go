@@ -78,3 +78,32 @@ func TestResponderWhoCannotBeLeftInIsTold(t *testing.T) {
 		}
 	}
 }
+
+// A responder's role that the account's own users may assume is of no use to them once they are denied.
+func TestUsersBehindTheRespondersRoleAreWarnedOf(t *testing.T) {
+	const ann = "arn:aws:iam::111122223333:user/ann"
+	trusts := func(principal string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":` + principal + `,"Action":"sts:AssumeRole"}]}`
+	}
+	for _, c := range []struct {
+		trust string
+		spare []string
+		named string
+	}{
+		{trusts(`{"AWS":"arn:aws:iam::111122223333:root"}`), nil, "which may be assumed by arn:aws:iam::111122223333:root: "},
+		{trusts(`{"AWS":["111122223333","` + ann + `"]}`), nil, "which may be assumed by 111122223333, " + ann + ": "},
+		{trusts(`"*"`), nil, "which may be assumed by *: "},
+		{trusts(`{"AWS":"` + ann + `"}`), []string{ann}, ""},
+		{trusts(`{"AWS":["arn:aws:iam::999988887777:root","arn:aws:iam::111122223333:role/other","AIDAEXAMPLE"]}`), nil, ""},
+		{trusts(`{"Federated":"arn:aws:iam::111122223333:saml-provider/corp"}`), nil, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := draftIn(t, "account-standalone", func(w *awssim.World) {
+				w.Do(func(a *awssim.Account) { a.IAM.Roles["incident-response"].Trust = c.trust })
+			}, Options{Spare: c.spare})
+			if said(d.Warnings, "can then neither resume nor release") != (c.named != "") || c.named != "" && !said(d.Warnings, c.named) {
+				t.Errorf("%s: %q", c.trust, d.Warnings)
+			}
+		})
+	}
+}

@@ -52,9 +52,33 @@ func (p *accountPlan) outsiders() {
 	p.warnOf(open)
 }
 
+// wayBack warns where users of the account may assume the role that cordon acts by: whoever comes that way is denied like
+// the others, keys and all, and nobody resumes or releases then.
+func (p *accountPlan) wayBack() {
+	_, session, _ := strings.Cut(p.c.Caller, ":assumed-role/")
+	own, _, _ := strings.Cut(session, "/")
+	for _, r := range p.roles {
+		if own == "" || aws.ToString(r.RoleName) != own {
+			continue
+		}
+		who, err := allowed(aws.ToString(r.AssumeRolePolicyDocument), func(kind, name string) bool {
+			inside := name == p.id || strings.HasPrefix(name, "arn:") && ofAccount(name, p.id) && !strings.Contains(name, ":role/")
+			return kind == "AWS" && (name == "*" || inside && !p.spares(name))
+		})
+		if err == nil && len(who) > 0 { // what cannot be read is said by outsiders
+			p.warn(fmt.Sprintf("cordon acts here by role %s, which may be assumed by %s: a user of this account who comes that way is denied like the others, and can then neither resume nor release: name that user with --spare", own, strings.Join(who, ", ")))
+		}
+	}
+}
+
 // outsidersOf reads a trust policy for principals that are neither of this account nor an AWS service: other accounts,
 // providers, everybody.
 func outsidersOf(document, account string) ([]string, error) {
+	return allowed(document, func(kind, name string) bool { return kind != "Service" && !ofAccount(name, account) })
+}
+
+// allowed lists whom a trust policy lets in, of those that are asked for.
+func allowed(document string, asked func(kind, name string) bool) ([]string, error) {
 	text, err := url.PathUnescape(document)
 	if err != nil {
 		return nil, err
@@ -84,7 +108,7 @@ func outsidersOf(document, account string) ([]string, error) {
 		}
 		for kind, names := range principals(s.Principal) {
 			for _, n := range names {
-				if kind != "Service" && !ofAccount(n, account) {
+				if asked(kind, n) {
 					who = append(who, n)
 				}
 			}
