@@ -259,7 +259,7 @@ func (p Plan) notContained(of []Subject) string {
 	})
 	var why []string
 	if len(left) > 0 {
-		why = append(why, list(left)+": no step stops that; the plan's warnings say what to do instead")
+		why = append(why, list(left)+": no step stops that, or not all of it; the plan's warnings say what to do instead")
 	}
 	if len(left) < len(of) {
 		why = append(why, spared(p.Spared))
