@@ -283,7 +283,11 @@ func claims(cells []CoverageCell, l *ledger) []string {
 	}
 	var out []string
 	for _, p := range order {
-		where := "account " + printable(p.account) + ", " + printable(p.region)
+		where := "account " + printable(p.account)
+		if p.account == "" {
+			where = "an account that the log does not name"
+		}
+		where += ", " + printable(p.region)
 		switch n := logged[p]; {
 		case n == 0:
 			out = append(out, "S3 objects read or written in "+where+": unknown, no S3 data event is in the log")

@@ -102,6 +102,16 @@ func TestCoverageWithoutDataEvents(t *testing.T) {
 	}
 }
 
+// An event that names no account is in one all the same.
+func TestCoverageOfUnnamedAccounts(t *testing.T) {
+	s := &story{t: t}
+	s.does(0, obj{"type": "AWSService", "invokedBy": "config.amazonaws.com"}, "s3:ListBuckets", obj{"recipientAccountId": ""})
+	c := coverOf(s)
+	if len(c.Claims) != 1 || !strings.Contains(c.Claims[0], "in an account that the log does not name, us-east-1") {
+		t.Errorf("%q", c.Claims)
+	}
+}
+
 // Years of lonely events are told by the day.
 func TestCoverageIsBounded(t *testing.T) {
 	s := &story{t: t}
