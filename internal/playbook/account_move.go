@@ -81,7 +81,7 @@ func (p *accountPlan) level(ctx context.Context, unit string) (restriction, erro
 	if err != nil {
 		return nothing, err
 	}
-	most, open := nothing, false
+	most, open := nothing, len(on) == 0 // with policies enabled every unit has one
 	for _, id := range slices.Sorted(maps.Keys(on)) {
 		out, err := p.outside.Organizations.DescribePolicy(ctx, &organizations.DescribePolicyInput{PolicyId: aws.String(id)})
 		if err != nil {

@@ -23,13 +23,14 @@ func (p *accountPlan) fromOutside(ctx context.Context) {
 		p.warn(fmt.Sprintf("the account is managed by account %s, and no credentials for that were given: it is answered from inside alone, as a race with whoever is in it; name them with --management-profile", p.organisation))
 		return
 	}
+	if p.policiesOff {
+		p.warn("service control policies are not enabled in the organisation's root: none holds, neither one that is attached to the account nor those of a unit that it is moved to, so that nothing is planned from outside; " +
+			"enabling them concerns every account: aws organizations enable-policy-type --policy-type SERVICE_CONTROL_POLICY --root-id ID, then plan again")
+		return
+	}
 	target := casefile.Target{Kind: casefile.AWSAccount, ID: p.id, Account: p.organisation}
 	if p.o.QuarantineOU != "" {
 		p.move(ctx, target)
-		return
-	}
-	if p.policiesOff {
-		p.warn("service control policies are not enabled in the organisation's root: there is nothing to attach; enable them, or move the account with --quarantine-ou")
 		return
 	}
 	if n := len(p.policies); n >= action.PoliciesPerTarget {

@@ -138,6 +138,24 @@ func TestUnitThatAllowsSomething(t *testing.T) {
 	})
 }
 
+// Where the organisation uses no service control policies, neither a policy nor a unit's policies stop anybody.
+func TestPoliciesThatAreOffStopNobody(t *testing.T) {
+	for _, unit := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			d := draftWith(t, "account-takeover", func(w *awssim.World, o *Options) {
+				if unit {
+					o.QuarantineOU = w.AddOrgUnit("r-exam", "Quarantine", awssim.ControlPolicy{Name: "q", Content: `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`})
+				}
+				w.Do(func(a *awssim.Account) { a.Org.NoPolicies = true })
+			}, Options{})
+			n := actionsOf(d)
+			if n["org-move-account"]+n["org-quarantine-policy"] != 0 || !said(d.Warnings, "none holds") || !said(d.Survives, "the root user: nothing") {
+				t.Errorf("into a unit: %t: steps %v, warnings %q, survives %q", unit, n, d.Warnings, d.Survives)
+			}
+		})
+	}
+}
+
 // In another partition nothing that is planned names this one.
 func TestAccountOfAnotherPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
