@@ -150,6 +150,23 @@ func (s *simulation) onlyLost(err error) bool {
 	return errors.Is(err, ErrPartly) && len(p.Loss) == 1 && p.Loss[0].Name == "state"
 }
 
+// changeOfMind is, now and then, a release that is killed and a second run of the same plan over what it left.
+func (s *simulation) changeOfMind(plan []byte) {
+	if !s.chance(3) {
+		return
+	}
+	s.mu.Lock()
+	killAt := 1 + s.rng.IntN(60)
+	s.mu.Unlock()
+	if s.r.release(s.r.first, killAt) == nil {
+		return
+	}
+	if err := s.r.apply(plan); err != nil && !errors.Is(err, ErrDecision) && !s.onlyLost(err) {
+		s.t.Errorf("applied again: %v", err)
+	}
+	s.r.sound("simulation, applied again")
+}
+
 // quiet lets everything end: resume until the journal says all is done or a person must decide, then release,
 // and checks what must hold.
 func (s *simulation) quiet(plan []byte) {
@@ -172,6 +189,7 @@ func (s *simulation) quiet(plan []byte) {
 	if n := len(r.w.snaps); n != 1 {
 		t.Errorf("%d snapshots", n)
 	}
+	s.changeOfMind(plan)
 	err = r.release(r.first, 0)
 	if err != nil && !errors.Is(err, ErrDecision) {
 		t.Errorf("release: %v", err)
