@@ -74,14 +74,28 @@ func decoded(document *string) string {
 // first one's statements for its own and replace them, and an intruder must not have put one of that name there.
 func closingSid(t Target) string { return "CordonClose" + shortHash(t.Case, t.OpID)[:12] + "x" }
 
+func partitionOf(t Target) string {
+	if parts := strings.SplitN(t.ARN, ":", 3); len(parts) == 3 {
+		return parts[1]
+	}
+	return "aws"
+}
+
+// iamRegion is where IAM is asked about an account's quotas (docs.aws.amazon.com/general/latest/gr/iam-service.html).
+func iamRegion(t Target) string {
+	switch partitionOf(t) {
+	case "aws-us-gov":
+		return "us-gov-west-1"
+	case "aws-cn":
+		return "cn-north-1"
+	}
+	return "us-east-1"
+}
+
 func doorsOf(t Target) ([]Door, error) {
 	var doors []Door
 	for _, text := range t.List("close") {
-		partition := "aws"
-		if parts := strings.SplitN(t.ARN, ":", 3); len(parts) == 3 {
-			partition = parts[1]
-		}
-		d, err := ParseDoor(text, partition)
+		d, err := ParseDoor(text, partitionOf(t))
 		if err != nil {
 			return nil, err
 		}
@@ -169,8 +183,8 @@ func fitsTrust(t Target, text string) error {
 		return nil
 	}
 	return fmt.Errorf("the trust policy of role %s would have %d characters, and %d are this account's quota: "+
-		"raise it (aws service-quotas request-service-quota-increase --region us-east-1 --service-code iam --quota-code L-C07B4B0D --desired-value 8192), or close fewer doors",
-		t.ID, visible(text), quota)
+		"raise it (aws service-quotas request-service-quota-increase --region %s --service-code iam --quota-code L-C07B4B0D --desired-value 8192), or close fewer doors",
+		t.ID, visible(text), quota, iamRegion(t))
 }
 
 func putTrust(ctx context.Context, c *AWS, role, document string) error {

@@ -166,6 +166,17 @@ func TestTrustThatIsNotNarrowed(t *testing.T) {
 	}
 }
 
+// The command that is shown goes to the partition that the role is in.
+func TestQuotaIsRaisedInTheRolesPartition(t *testing.T) {
+	for partition, region := range map[string]string{"aws": "us-east-1", "aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"} {
+		target := Target{Target: deployRole(), Params: map[string]string{"quota": "1"}}
+		target.ARN = "arn:" + partition + ":iam::111122223333:role/deploy"
+		if err := fitsTrust(target, openTrust); err == nil || !strings.Contains(err.Error(), "--region "+region+" ") {
+			t.Errorf("%s: %v", partition, err)
+		}
+	}
+}
+
 // TestForeignStatementsAreNotTakenForCordons: an intruder who can write the policy can copy a statement's name, and
 // change cordon's own.
 func TestForeignStatementsAreNotTakenForCordons(t *testing.T) {
