@@ -60,6 +60,9 @@ EXIT STATUS
 				if err := a.showPlan(data, a.toRelease(kase.Meta.ID, out)); err != nil {
 					return err
 				}
+				if why := casefile.NeedsSecond(plan); why != "" && second.file == "" {
+					return fmt.Errorf("%w: a second person has to sign, because %s; nothing was done", engine.ErrDecision, why)
+				}
 			}
 			how, err := a.approved(ctx, hash, approve, fmt.Sprintf("Put back %d changes in account %s", len(plan.Steps), plan.Account))
 			if err != nil {

@@ -53,6 +53,8 @@ func TestShownCommandsWork(t *testing.T) {
 		s.run(3, written.shown()[1]).says(t, "case 111122223333-account   contained")
 		s.run(0, "resume 111122223333-account --cases elsewhere").saysNot(t, "cordon resume")
 		unwritten := s.run(4, "release 111122223333-account --cases elsewhere")
+		unwritten.says(t, "a second person has to sign", "nothing was done")
+		unwritten.saysNot(t, "--approve") // which would be refused
 		back := s.run(4, unwritten.onlyShown(t))
 		if err := os.Remove("second.note"); err != nil {
 			t.Fatal(err)
