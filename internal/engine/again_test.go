@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -236,4 +237,64 @@ func TestCaseIsOfOneAccount(t *testing.T) {
 			t.Errorf("the release ended in %v, the case is %s", err, r.progress().State)
 		}
 	})
+}
+
+// TestReleaseByTwo: of two who carry one release out, the slower one sees in the journal that a change is back, and leaves
+// alone what its owner has done with it since.
+func TestReleaseByTwo(t *testing.T) {
+	for _, late := range []bool{false, true} { // whether the slower one has looked by then
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t)
+			if err := r.apply(r.plan()); err != nil {
+				t.Fatal(err)
+			}
+			two, _, ctx := r.process(r.signer("two"), 0)
+			looks := 0
+			others := func() {
+				if r.progress().Release == "" {
+					return
+				}
+				if looks++; late && looks != 2 || !late && looks != 1 {
+					return // of two looks the second is what the undo goes by
+				}
+				one, _, ctx := r.process(r.first, 0)
+				if err := one.Resume(ctx); err != nil {
+					r.t.Error(err)
+				}
+				r.w.mu.Lock()
+				r.w.values["c"] = "owner-c"
+				r.w.mu.Unlock()
+			}
+			set := slices.IndexFunc(two.Actions, func(a action.Action) bool { return a.Name == "set" })
+			observe := two.Actions[set].Observe
+			two.Actions[set].Observe = func(ctx context.Context, c *action.AWS, t action.Target) (json.RawMessage, error) {
+				if t.ID != "c" {
+					return observe(ctx, c, t)
+				}
+				if !late {
+					others()
+				}
+				now, err := observe(ctx, c, t)
+				if late {
+					others()
+				}
+				return now, err
+			}
+			plan, err := two.PlanRelease(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, _, err := Encode(plan)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := two.Release(ctx, data, "flag"); err != nil {
+				t.Errorf("looked before: %t: %v", late, err)
+			}
+			if p := r.progress(); r.w.values["c"] != "owner-c" || p.State != casefile.Released {
+				t.Errorf("looked before: %t: c is %q, the case %s", late, r.w.values["c"], p.State)
+			}
+			r.sound("released by two")
+		})
+	}
 }

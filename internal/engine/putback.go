@@ -215,6 +215,9 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	if err != nil {
 		return "", "", err
 	}
+	if stands, err := e.stands(ch); err != nil || !stands {
+		return casefile.Undone, "", err
+	}
 	if err := e.arrived(ctx, ch, a); err != nil {
 		return casefile.Failed, err.Error(), e.ifLoggedOut(err)
 	}
@@ -234,14 +237,17 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 		}
 		return casefile.Done, ended.Kept, e.undone(ctx, ch, ended)
 	case drifted:
-		return casefile.Drift, w.reason, e.drifted(ctx, ch, w.now, w.reason)
+		return e.driftedUnlessBack(ctx, ch, w)
 	}
 	t, err := e.changed(ctx, ch)
 	if err != nil {
 		return "", "", err
 	}
 	body := casefile.UndoBody{Run: ch.Intent.Run, Release: hash, Expected: w.now, Before: ch.Intent.Before}
-	if _, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryUndo, Plan: ch.Plan, Step: ch.Step, Body: body}, e.onlyRelease(hash)); err != nil {
+	if _, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryUndo, Plan: ch.Plan, Step: ch.Step, Body: body}, e.mayUndo(hash, ch)); err != nil {
+		if errors.Is(err, errTaken) {
+			return casefile.Undone, "", nil
+		}
 		return "", "", err
 	}
 	seen, undoErr := e.undoUntilBack(ctx, w, t, ch.Intent.Before, rec)
@@ -254,6 +260,43 @@ func (e *Engine) putBackOne(ctx context.Context, hash string, ch casefile.Change
 	}
 	ended.Sent, ended.Observed, ended.Partly, ended.Calls = true, seen, cmp.Or(w.theirs, a.Partly), rec.Calls()
 	return casefile.Undone, ended.Partly, e.undone(ctx, ch, ended)
+}
+
+// driftedUnlessBack reads first what another has done who carries the same release out: what is back is the owner's to
+// change.
+func (e *Engine) driftedUnlessBack(ctx context.Context, ch casefile.Change, w weighed) (casefile.StepState, string, error) {
+	if err := e.refresh(ctx); err != nil {
+		return "", "", err
+	}
+	if stands, err := e.stands(ch); err != nil || !stands {
+		return casefile.Undone, "", err
+	}
+	return casefile.Drift, w.reason, e.drifted(ctx, ch, w.now, w.reason)
+}
+
+// stands tells whether the journal, as known so far, has nobody who put the change back or decided to leave it.
+func (e *Engine) stands(ch casefile.Change) (bool, error) {
+	l, err := e.Case.Step(casefile.StepKey{Plan: ch.Plan, Step: ch.Step})
+	return l.Of(ch.Intent.Run).Stands, err
+}
+
+// mayUndo refuses where another plan was approved meanwhile, or another has put the change back, whichever of our
+// appends read that.
+func (e *Engine) mayUndo(hash string, ch casefile.Change) func([]casefile.Entry) error {
+	return func([]casefile.Entry) error {
+		last, err := e.Case.Approved()
+		if err == nil && last.Plan != hash {
+			err = ErrSuperseded
+		}
+		if err != nil {
+			return err
+		}
+		stands, err := e.stands(ch)
+		if err == nil && !stands {
+			err = errTaken
+		}
+		return err
+	}
 }
 
 // drifted records that a change is left as it is, until a person decides.

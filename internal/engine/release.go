@@ -309,17 +309,6 @@ func (e *Engine) ifLoggedOut(err error) error {
 	return nil
 }
 
-// onlyRelease refuses where another plan was approved meanwhile, whichever of our appends read that.
-func (e *Engine) onlyRelease(hash string) func([]casefile.Entry) error {
-	return func([]casefile.Entry) error {
-		last, err := e.Case.Approved()
-		if err == nil && last.Plan != hash {
-			return ErrSuperseded
-		}
-		return err
-	}
-}
-
 func (e *Engine) undone(ctx context.Context, ch casefile.Change, body casefile.UndoneBody) error {
 	_, err := e.append(ctx, casefile.Draft{Kind: casefile.EntryUndone, Plan: ch.Plan, Step: ch.Step, Body: body}, nil)
 	return err
