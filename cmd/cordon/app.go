@@ -165,7 +165,11 @@ func (a *app) open(ctx context.Context, id string) (*casefile.Case, error) {
 }
 
 func (a *app) noCase(id string, s casefile.Store) error {
-	return fmt.Errorf("there is no case %s at %s; which there are: %s", id, s.Location(), a.next("status"))
+	list := a.next("status")
+	if at := s.Location(); isBucket(at) {
+		list = "aws s3 ls " + quoted(at[:strings.LastIndex(at, "/")+1]) // which status does not list
+	}
+	return fmt.Errorf("there is no case %s at %s; which there are: %s", id, s.Location(), list)
 }
 
 func (a *app) signer() (*casefile.Signer, error) {

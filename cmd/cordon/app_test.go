@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 
 	"cordon/internal/action"
+	"cordon/internal/casefile"
 	"cordon/internal/engine"
 )
 
@@ -36,6 +38,22 @@ func TestNobodyReadingStopsNoContainment(t *testing.T) {
 		a.watch(&engine.Engine{}, "applying", 1)()
 		if ignored := signal.Ignored(syscall.SIGPIPE); ignored == drill {
 			t.Errorf("drill %v: a closed pipe is survived: %v", drill, ignored)
+		}
+	}
+}
+
+// What is shown to be typed where there is no such case can be answered, on S3 too.
+func TestNoCaseNamesAListThatThereIs(t *testing.T) {
+	a := &app{}
+	for _, c := range []struct {
+		store casefile.Store
+		want  string
+	}{
+		{casefile.NewDir("/cases/x"), "cordon status"},
+		{casefile.NewS3(nil, "bucket", "prefix/x"), "aws s3 ls s3://bucket/prefix/"},
+	} {
+		if got := a.noCase("x", c.store).Error(); !strings.HasSuffix(got, "which there are: "+c.want) {
+			t.Errorf("%s: %s", c.store.Location(), got)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (a *app) listCases(ctx context.Context) error {
 		return err
 	}
 	if strings.HasPrefix(root, "s3://") {
-		return fmt.Errorf("%w: name the case: cases on S3 are not listed", errUsage)
+		return fmt.Errorf("%w: name the case: cases on S3 are not listed; which there are: aws s3 ls %s", errUsage, quoted(strings.TrimSuffix(root, "/")+"/"))
 	}
 	dirs, err := os.ReadDir(root)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
