@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/identitystore"
 	"github.com/aws/aws-sdk-go-v2/service/ssoadmin"
+	"golang.org/x/sync/errgroup"
 
 	"cordon/internal/casefile"
 )
@@ -104,7 +105,11 @@ type assignment struct{ instance, user, account, set string }
 // what names the assignment as the state does.
 func (a assignment) what() string { return a.account + " " + a.set }
 
-// eachAssignment goes on past one that fails.
+// assignmentsAtOnce keeps below the ten changes that AWS lets be under way, and the twenty calls a second that it takes
+// (docs.aws.amazon.com/singlesignon/latest/userguide/limits.html).
+const assignmentsAtOnce = 5
+
+// eachAssignment goes on past one that fails. They are changed side by side: a user may have dozens.
 func eachAssignment(ctx context.Context, c *AWS, t Target, all []string, change assignmentChange) error {
 	center, err := c.center()
 	if err != nil {
@@ -114,12 +119,18 @@ func eachAssignment(ctx context.Context, c *AWS, t Target, all []string, change 
 	if err != nil {
 		return err
 	}
-	var failed []error
-	for _, what := range all {
+	failed := make([]error, len(all))
+	var work errgroup.Group
+	work.SetLimit(assignmentsAtOnce)
+	for i, what := range all {
 		account, set, _ := strings.Cut(what, " ")
-		if err := change.bringAbout(ctx, center, assignment{t.Param("instance"), aws.ToString(user), account, set}); err != nil {
-			failed = append(failed, fmt.Errorf("%s user %s permission set %s in account %s: %w", change.name, t.ID, set, account, err))
-		}
+		work.Go(func() error {
+			if err := change.bringAbout(ctx, center, assignment{t.Param("instance"), aws.ToString(user), account, set}); err != nil {
+				failed[i] = fmt.Errorf("%s user %s permission set %s in account %s: %w", change.name, t.ID, set, account, err)
+			}
+			return nil
+		})
 	}
+	_ = work.Wait() // each keeps its own error
 	return errors.Join(failed...)
 }

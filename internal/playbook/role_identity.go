@@ -101,7 +101,7 @@ func (p *rolePlan) containUser(ctx context.Context, s center, name, id string) {
 	p.denyUser(ctx, s, target, params, name)
 	p.add(Step{Key: "user-assignments", Action: action.RemoveAssignments, Target: target, Params: params, AfterAny: []string{"record-user"}})
 	p.add(Step{Key: "user-groups", Action: action.LeaveGroups, Target: target, Params: params, AfterAny: []string{"record-user"}})
-	p.add(Step{Key: "user-disable", Action: action.DisableSSOUser, Target: target, Params: params, AfterAny: []string{"user-assignments", "user-groups"}})
+	p.add(Step{Key: "user-disable", Action: action.DisableSSOUser, Target: target, Params: params, AfterAny: []string{"record-user"}})
 	p.warn(fmt.Sprintf("AWS documents no call that disables a user of Identity Center: the step that does so for %q tries UpdateUser, and counts by what is read back. "+
 		"Where AWS refuses it, do it by hand in the Identity Center console (Users, the user, Disable user access); cordon resume then proves it", name))
 	p.survives(
