@@ -50,6 +50,9 @@ func (e *Engine) Apply(ctx context.Context, data []byte, how string) error {
 			return e.carryOn(ctx, a, plan, nil)
 		}
 	}
+	if err := e.signedAnew(hash); err != nil {
+		return err
+	}
 	if err := e.irreversible(plan); err != nil {
 		return err
 	}

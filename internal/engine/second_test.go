@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"cordon/internal/casefile"
 )
@@ -104,6 +106,64 @@ func TestReleaseOfSeveralPlansNeedsWhatEachNeeded(t *testing.T) {
 		}
 		if casefile.NeedsSecond(back) == "" {
 			t.Errorf("its release needs one signature alone: %+v", back.Subjects)
+		}
+	})
+}
+
+// TestSecondSignatureIsForOneCut: a plan that was released takes a new signature to be carried out again; whoever goes on
+// with one that is in force needs none.
+func TestSecondSignatureIsForOneCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var plan casefile.Plan
+		if err := json.Unmarshal(r.plan(), &plan); err != nil {
+			t.Fatal(err)
+		}
+		plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
+		data, hash, err := Encode(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := r.signer("two")
+		signed := func(kind, hash string, at time.Time) []byte {
+			note, err := second.Countersign(casefile.Countersignature{Plan: hash, Kind: kind, Case: plan.Case, Account: plan.Account, Person: "two", Time: at})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return note
+		}
+		e, _, ctx := r.process(r.first, 0)
+		e.Second = signed(plan.Kind, hash, time.Now())
+		for range 2 { // the second time it is in force
+			if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, ErrPartly) {
+				t.Fatal(err)
+			}
+		}
+		used := e.Second
+		back, err := e.PlanRelease(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		backData, backHash, err := Encode(back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Second = signed(back.Kind, backHash, time.Now())
+		if err := e.Release(ctx, backData, "flag"); err != nil && !errors.Is(err, ErrPartly) {
+			t.Fatal(err)
+		}
+		before := r.w.image()
+		e.Second = used
+		if err := e.Apply(ctx, data, "flag"); !errors.Is(err, ErrSecond) || !strings.Contains(err.Error(), "sign anew") {
+			t.Errorf("the signature of the cut before: %v", err)
+		}
+		if now := r.w.image(); now != before {
+			t.Errorf("it changed the account: %s", now)
+		}
+		time.Sleep(time.Minute)
+		e.Second = signed(plan.Kind, hash, time.Now())
+		if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, ErrPartly) {
+			t.Errorf("signed anew: %v", err)
 		}
 	})
 }
