@@ -40,6 +40,7 @@ type app struct {
 
 	typed    *cobra.Command // the command being run; nil in tests that run none
 	casePath string         // where the case's folder is, where the command line names that and not its id
+	naming   sync.Mutex     // held by next
 }
 
 func (a *app) json() bool { return a.output == "json" }

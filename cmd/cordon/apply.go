@@ -133,7 +133,8 @@ func (a *app) apply(ctx context.Context, data []byte, how applying) error {
 	workErr := e.Apply(ctx, data, approval)
 	end()
 	if errors.Is(workErr, engine.ErrSecond) && how.file != "" {
-		workErr = fmt.Errorf("%w\n%s\n%s", workErr, secondPerson(how.file), a.next("apply", append(how.words(hash), "--second", "second.note")...))
+		note := noteName()
+		workErr = fmt.Errorf("%w\n%s\n%s", workErr, secondPerson(how.file, note), a.next("apply", append(how.words(hash), "--second", note)...))
 	}
 	if how.then != nil && ctx.Err() == nil && !errors.Is(workErr, engine.ErrDecision) {
 		workErr = errors.Join(workErr, how.then(ctx, c))

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -30,15 +32,28 @@ func (a *app) toApply(out string) ending {
 func (a *app) sayApply(p casefile.Plan, hash, file string) {
 	approval := []string{quoted(file), "--approve", hash}
 	if casefile.NeedsSecond(p) != "" {
-		a.sayLines(secondPerson(file))
-		approval = append(approval, "--second", "second.note")
+		note := noteName()
+		a.sayLines(secondPerson(file, note))
+		approval = append(approval, "--second", note)
 	}
 	a.say("%s", a.next("apply", approval...))
 }
 
 // secondPerson is what the second person types: without the hash, so that they are shown what they sign.
-func secondPerson(file string) string {
-	return "The second person, who is given the plan's file, on a machine and with a key of their own:\ncordon countersign " + quoted(file) + " --out second.note\nThen you, with what that wrote:"
+func secondPerson(file, note string) string {
+	return "The second person, who is given the plan's file, on a machine and with a key of their own:\ncordon countersign " + quoted(file) + " --out " + note + "\nThen you, with what that wrote:"
+}
+
+// noteName is a file for a signature that is not there yet: countersign writes over nothing, and a signature that is there is
+// of something else.
+func noteName() string {
+	name := "second.note"
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(name); err != nil {
+			return name
+		}
+		name = fmt.Sprintf("second-%d.note", n)
+	}
 }
 
 // toRespond ends a plan of respond, which asks for itself where there is a terminal and nobody has approved yet.
@@ -96,5 +111,6 @@ func (a *app) secondForRelease(caseID, hash, out string) string {
 	if out == "" {
 		return "The second person needs the plan's file. Write it, and go on with what that prints:\n" + a.next("release", a.caseArg(caseID), "--out", "back.json")
 	}
-	return secondPerson(out) + "\n" + a.next("release", a.caseArg(caseID), "--approve", hash, "--second", "second.note")
+	note := noteName()
+	return secondPerson(out, note) + "\n" + a.next("release", a.caseArg(caseID), "--approve", hash, "--second", note)
 }

@@ -33,12 +33,12 @@ EXIT STATUS
 			if err := a.take(second, e); err != nil {
 				return err
 			}
+			if p, err := kase.Progress(ctx); err == nil && p.Release != "" && len(p.Changes) == 0 {
+				return a.outcome(ctx, kase, nil) // it says that the case is released
+			}
 			plan, err := e.PlanRelease(ctx)
 			if err != nil {
 				return err
-			}
-			if p, err := kase.Progress(ctx); err == nil && p.Release != "" && len(p.Changes) == 0 {
-				return a.outcome(ctx, kase, nil) // it says that the case is released
 			}
 			data, hash, err := engine.Encode(plan)
 			if err != nil {

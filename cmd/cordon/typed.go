@@ -17,6 +17,9 @@ func (a *app) next(command string, args ...string) string {
 	if a.typed == nil {
 		return strings.Join(words, " ")
 	}
+	// Steps that run side by side end with such a line too, and looking flags up changes what cobra keeps of them.
+	a.naming.Lock()
+	defer a.naming.Unlock()
 	other, _, err := a.typed.Root().Find([]string{command})
 	if err != nil {
 		return strings.Join(words, " ")

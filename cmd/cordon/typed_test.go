@@ -56,12 +56,16 @@ func TestShownCommandsWork(t *testing.T) {
 		unwritten.says(t, "a second person has to sign", "nothing was done")
 		unwritten.saysNot(t, "--approve") // which would be refused
 		back := s.run(4, unwritten.onlyShown(t))
-		if err := os.Remove("second.note"); err != nil {
-			t.Fatal(err)
-		}
 		s.signed(back.shown()[0], "back.json")
 		s.run(0, back.shown()[1]).says(t, "case 111122223333-account   released")
 		s.run(0, "release elsewhere/111122223333-account").says(t, "released")
+		// The signature of the cut that was released does for no other one.
+		anew := told{out: s.run(4, written.shown()[1]).err}.shown()
+		if len(anew) != 2 {
+			t.Fatalf("it shows %q", anew)
+		}
+		s.signed(anew[0], "plan.json")
+		s.run(0, anew[1]).says(t, "case 111122223333-account   contained")
 	})
 }
 

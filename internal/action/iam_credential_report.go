@@ -52,15 +52,23 @@ func ReadKeyReport(ctx context.Context, c *AWS) (*KeyReport, error) {
 
 func (r *KeyReport) made() string { return r.Made.UTC().Format(time.RFC3339) }
 
-// LastUses says what the active keys of a user were last used for, as far as the report knows. It names no key: that is
-// not in it.
-func (r *KeyReport) LastUses(user string, active int) []string {
-	known := r.uses[user]
+// LastUses says what the active keys of a user, which were made then, were last used for, as far as the report knows. It
+// names no key: that is not in it.
+func (r *KeyReport) LastUses(user string, made []time.Time) []string {
+	known, since := r.uses[user], 0
+	for _, t := range made {
+		if t.After(r.Made) {
+			since++
+		}
+	}
+	if since == len(made) {
+		known = nil // those that it knows are off, or gone
+	}
 	var lines []string
 	for _, use := range known {
 		lines = append(lines, fmt.Sprintf("a key %s (credential report of %s)", use, r.made()))
 	}
-	if more := active - len(known); more > 0 {
+	if more := max(since, len(made)-len(known)); more > 0 {
 		lines = append(lines, fmt.Sprintf("%s of which the credential report of %s does not know as active", plural(more, "key"), r.made()))
 	}
 	return lines

@@ -99,7 +99,8 @@ var LeaveGroups = define(Spec[ssoGroups]{
 		}
 		return ssoGroups{sortedSet(slices.Concat(before.Groups, now.Groups))}, "it is in " + strings.Join(since, ", ") + " already, and stays"
 	},
-	Change: func(_ Target, now ssoGroups) string { return plural(len(now.Groups), "group") + " -> none" },
+	Change:  func(_ Target, now ssoGroups) string { return plural(len(now.Groups), "group") + " -> none" },
+	Returns: "every group that it was in when it was cut off comes back, also one that the intruder put the user into: leave this step where that may be",
 	// A synchronisation, or an intruder, that changes them meanwhile must not hold up the cut.
 	Partial: true, Volatile: true,
 })

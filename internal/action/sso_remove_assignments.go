@@ -71,6 +71,7 @@ var RemoveAssignments = define(Spec[ssoAssignments]{
 	Change: func(_ Target, now ssoAssignments) string {
 		return plural(len(now.Assigned), "assignment") + " -> none"
 	},
+	Returns: "every assignment that was there when it was cut off comes back, also what the intruder gave the user: leave this step where that may be",
 	// An intruder who assigns on must not hold up the cut: what is there then is taken away.
 	Partial: true, Volatile: true,
 })
@@ -105,8 +106,9 @@ type assignment struct{ instance, user, account, set string }
 // what names the assignment as the state does.
 func (a assignment) what() string { return a.account + " " + a.set }
 
-// assignmentsAtOnce keeps below the ten changes that AWS lets be under way, and the twenty calls a second that it takes
-// (docs.aws.amazon.com/singlesignon/latest/userguide/limits.html).
+// assignmentsAtOnce keeps below the twenty calls a second that AWS takes
+// (docs.aws.amazon.com/singlesignon/latest/userguide/limits.html). It also bounds how many changes may be under way: what it
+// refuses of them is asked for again with the next go.
 const assignmentsAtOnce = 5
 
 // eachAssignment goes on past one that fails. They are changed side by side: a user may have dozens.

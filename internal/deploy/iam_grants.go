@@ -85,12 +85,9 @@ var (
 	ownAlone = conditions{"ArnLike": {"iam:PolicyARN": {"arn:{partition}:iam::*:policy/cordon/*"}}}
 )
 
-// denyPolicies are the policies that iam-deny-user-by-policy makes.
-const denyPolicies = "iam::{account}:policy/cordon-deny-*"
-
 // userDenies: the one policy of AWS's that is attached, and cordon's own. The partition is filled in: iam:PolicyARN has
 // it (docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html).
-var userDenies = conditions{"ArnLike": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll", "arn:{partition}:iam::*:policy/cordon-deny-*"}}}
+var userDenies = conditions{"ArnLike": {"iam:PolicyARN": {"arn:{partition}:iam::aws:policy/AWSDenyAll", "arn:{partition}:iam::*:policy/cordon/*"}}}
 
 // taskOf holds a session of the root user to one task
 // (docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html, sts:TaskPolicyArn).
@@ -137,8 +134,8 @@ var onResources = map[string][]grant{
 	"elasticloadbalancing:RegisterInstancesWithLoadBalancer":   {{resources: []string{classicLBs}}},
 
 	"iam:AttachUserPolicy":                {{resources: []string{users}, only: userDenies}},
-	"iam:CreatePolicy":                    {{resources: []string{denyPolicies}}},
-	"iam:DeletePolicy":                    {{resources: []string{denyPolicies}}},
+	"iam:CreatePolicy":                    {{resources: []string{ownPolicies}}},
+	"iam:DeletePolicy":                    {{resources: []string{ownPolicies}}},
 	"iam:DeleteUserPolicy":                {{resources: []string{users}}},
 	"iam:DetachUserPolicy":                {{resources: []string{users}, only: userDenies}},
 	"iam:PutUserPolicy":                   {{resources: []string{users}}},
@@ -187,10 +184,6 @@ var onOthers = map[string]map[string][]grant{
 	"sso-deny-user": {
 		"organizations:AttachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgRoots}}},
 		"organizations:DetachPolicy": {{resources: []string{orgPolicies}, only: hasCase}, {resources: []string{orgRoots}}},
-	},
-	"iam-attach-role-deny": {
-		"iam:CreatePolicy": {{resources: []string{ownPolicies}}},
-		"iam:DeletePolicy": {{resources: []string{ownPolicies}}},
 	},
 	"root-delete-credentials": {"sts:AssumeRoot": {{resources: []string{rootUser}, only: taskOf("IAMDeleteRootUserCredentials")}}},
 }

@@ -1,9 +1,13 @@
 package deploy_test
 
 import (
+	"strings"
 	"testing"
+	"testing/synctest"
 
+	"cordon/internal/awssim"
 	"cordon/internal/deploy"
+	"cordon/internal/drill"
 	"cordon/internal/playbook"
 )
 
@@ -98,7 +102,58 @@ func TestIdentityPoliciesHold(t *testing.T) {
 	h.add("changes a user of another account", contain, "iam:PutUserPolicy", "arn:aws:iam::444455556666:user/x", nil, false)
 	h.add("lifts a deny without release", contain, "iam:DeleteUserPolicy", user, nil, false)
 	h.add("lifts a deny", release, "iam:DeleteUserPolicy", user, nil, true)
+	for name, arn := range managedDenies(t, playbook.Credentials, "credentials-full-quota", playbook.Options{SessionsOnly: true}) {
+		h.managed(name, contain, release, "User", user, arn)
+	}
+	contain, release = attached(t, playbook.Role, deploy.PolicyOptions{}), attached(t, playbook.Role, deploy.PolicyOptions{Release: true})
+	for name, arn := range managedDenies(t, playbook.Role, "role-full-quota", playbook.Options{}) {
+		h.managed(name, contain, release, "Role", "arn:aws:iam::"+account+":role/"+name, arn)
+	}
 	peer(t, "judge-denies.mjs", h.cases)
+}
+
+// managed asks for what it takes to make a managed policy, to put it on, and to take it off and away again.
+func (h *holder) managed(name string, contain, release []any, kind, on, arn string) {
+	it := map[string]string{"iam:PolicyARN": arn}
+	h.add("makes the deny of "+name, contain, "iam:CreatePolicy", arn, nil, true)
+	h.add("attaches the deny to "+name, contain, "iam:Attach"+kind+"Policy", on, it, true)
+	h.add("detaches the deny from "+name, release, "iam:Detach"+kind+"Policy", on, it, true)
+	h.add("deletes the deny of "+name, release, "iam:DeletePolicy", arn, nil, true)
+	h.add("deletes the deny of "+name+" without release", contain, "iam:DeletePolicy", arn, nil, false)
+}
+
+// managedDenies are the policies that an answer makes and attaches, as they stand in the account: ARNs, by whom they are on.
+func managedDenies(t *testing.T, book playbook.Playbook, scenario string, o playbook.Options) map[string]string {
+	t.Helper()
+	s, ok := drill.Find(scenario)
+	if !ok {
+		t.Fatalf("there is no drill %s", scenario)
+	}
+	made := map[string]string{}
+	synctest.Test(t, func(t *testing.T) {
+		r := drilled(t, s, book, 1, o)
+		r.apply()
+		r.World.Do(func(a *awssim.Account) {
+			for name, u := range a.IAM.Users {
+				for arn := range u.Attached {
+					if strings.Contains(arn, "cordon") {
+						made[name] = arn
+					}
+				}
+			}
+			for name, x := range a.IAM.Roles {
+				for arn := range x.Attached {
+					if strings.Contains(arn, "cordon") {
+						made[name] = arn
+					}
+				}
+			}
+		})
+	})
+	if len(made) == 0 {
+		t.Errorf("%s attaches no policy of cordon's own", scenario)
+	}
+	return made
 }
 
 // TestManagementPolicyHolds: what acts on the organisation can stop the one account by policies of cordon's own alone,

@@ -98,12 +98,11 @@ func (p *accountPlan) record() {
 // users are denied first and lose their keys then, each whatever becomes of the others. The responder's own and those
 // that were spared by name are left out, and said.
 func (p *accountPlan) users() {
-	own := action.CallerUser(p.c.Caller)
 	for _, u := range p.people {
 		if slices.Contains(p.o.Answered, u.name) {
 			continue
 		}
-		if u.name == own || p.spares(u.arn) {
+		if p.c.ActsAs(u.name) || p.spares(u.arn) {
 			p.warn(fmt.Sprintf("user %s is spared: neither denied nor without keys", u.name))
 			continue
 		}
@@ -119,6 +118,7 @@ func (p *accountPlan) users() {
 			p.add(Step{Key: deny, Action: action.DenyUser, Target: target, Now: action.DenySeen(denied), Params: map[string]string{"form": action.DenyAll, "via": via, "user_id": u.id}})
 			keys.AfterAny = []string{deny}
 		} else {
+			p.draft.Open = p.draft.Open || !p.stopped
 			p.warn(fmt.Sprintf("NOT DENIED: user %s: %s. Its password, the sessions made from its keys and its credentials for single services go on working: take off one of its policies, and plan again", u.name, why))
 		}
 		p.add(keys)

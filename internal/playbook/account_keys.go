@@ -53,7 +53,7 @@ func (s *accountSurvey) lookAtKeys(ctx context.Context, c *action.AWS) {
 	}
 	for i := range s.people {
 		p := &s.people[i]
-		p.uses = report.LastUses(p.name, len(p.active()))
+		p.uses = report.LastUses(p.name, p.madeActive())
 	}
 }
 
@@ -71,6 +71,17 @@ func (p *person) lookAtKeys(ctx context.Context, c *action.AWS, uses bool) {
 	if p.uses, err = action.LastUses(ctx, c, p.name, p.active()); err != nil {
 		p.uses = append(p.uses, "what else its keys are used for could not be read: "+brief(err))
 	}
+}
+
+// madeActive are the times at which the keys that work were made.
+func (p *person) madeActive() []time.Time {
+	var made []time.Time
+	for _, k := range p.keys {
+		if k.Status == iamtypes.StatusTypeActive {
+			made = append(made, k.Made)
+		}
+	}
+	return made
 }
 
 // active are the ids of the keys that work.

@@ -100,7 +100,8 @@ func (p *accountPlan) leftBehind() {
 		lines = append(lines, x.what+" "+x.arn+x.made+signsInTo(opened[x.arn], x.arn))
 	}
 	p.warnOf(lines)
-	p.warnOf(p.newcomers())
+	p.warnOf(p.newcomers(p.comers()))
+	p.warnOf(p.newcomers(p.newKeys())) // apart: where keys are rotated there are new ones every day
 }
 
 // openedTo are the names of the roles that each outsider may assume, sorted.
@@ -140,30 +141,37 @@ type newcomer struct {
 	made time.Time
 }
 
-// comers are all of them, apart from keys that came within a day with their user: that these are as new goes without
-// saying.
-func (p *accountPlan) comers() []newcomer {
+// newKeys are all keys but those that came within a day with their user: that these are as new goes without saying.
+func (p *accountPlan) newKeys() []newcomer {
 	var all []newcomer
 	for _, u := range p.people {
-		all = append(all, newcomer{"user " + u.name, u.made})
 		for _, k := range u.keys {
 			if k.Made.Sub(u.made) > 24*time.Hour {
 				all = append(all, newcomer{"access key " + k.ID + " of user " + u.name, k.Made})
 			}
 		}
 	}
+	return all
+}
+
+// comers are all users, and all roles but AWS's own.
+func (p *accountPlan) comers() []newcomer {
+	var all []newcomer
+	for _, u := range p.people {
+		all = append(all, newcomer{"user " + u.name, u.made})
+	}
 	for _, r := range p.roles {
 		if path := aws.ToString(r.Path); !strings.HasPrefix(path, "/aws-service-role/") && !strings.HasPrefix(path, "/aws-reserved/") {
 			all = append(all, newcomer{"role " + aws.ToString(r.RoleName), aws.ToTime(r.CreateDate)})
 		}
 	}
-	return slices.DeleteFunc(all, func(n newcomer) bool { return n.made.IsZero() })
+	return all
 }
 
-// newcomers are the users, keys and roles that were made since shortly before the finding, or, where no finding says
-// when, the five newest. Newest first.
-func (p *accountPlan) newcomers() []string {
-	all := p.comers()
+// newcomers are those of them that were made since shortly before the finding, or, where no finding says when, the five
+// newest. Newest first.
+func (p *accountPlan) newcomers(all []newcomer) []string {
+	all = slices.DeleteFunc(all, func(n newcomer) bool { return n.made.IsZero() })
 	slices.SortStableFunc(all, func(a, b newcomer) int { return cmp.Or(b.made.Compare(a.made), strings.Compare(a.what, b.what)) })
 	what := "is new"
 	start, err := time.Parse(time.RFC3339, p.in.Finding.Start)

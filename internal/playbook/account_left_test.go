@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,7 +60,8 @@ func TestNewcomers(t *testing.T) {
 		{"no time", "user late,user week,user old", ") is among the newest here: "},
 	} {
 		var got []string
-		for _, line := range plan(c.start, unknown, old, week, late).newcomers() {
+		p := plan(c.start, unknown, old, week, late)
+		for _, line := range p.newcomers(p.comers()) {
 			name, _, _ := strings.Cut(line, " (made")
 			if !strings.Contains(line, c.is) {
 				t.Errorf("since %q: %q", c.start, line)
@@ -74,8 +76,10 @@ func TestNewcomers(t *testing.T) {
 	old.keys = []action.Key{{ID: "AKIAOLDEXAMPLE000001", Made: at.AddDate(-1, 0, 0)}, {ID: "AKIANEWEXAMPLE000001", Made: at.Add(2 * time.Hour)}}
 	late.keys = []action.Key{{ID: "AKIALATEEXAMPLE00001", Made: at.Add(time.Hour)}}
 	for _, start := range []string{at.Format(time.RFC3339), ""} {
-		got := plan(start, old, late).newcomers()
-		if len(got) < 2 || !strings.HasPrefix(got[0], "access key AKIANEWEXAMPLE000001 of user old (made 2026-11-20T05:00:00Z) is ") || !strings.HasPrefix(got[1], "user late") || said(got, "AKIALATE") {
+		p := plan(start, old, late)
+		p.leftBehind()
+		got := p.draft.Warnings
+		if len(got) < 2 || !strings.HasPrefix(got[0], "user late") || !said(got, "access key AKIANEWEXAMPLE000001 of user old (made 2026-11-20T05:00:00Z) is ") || said(got, "AKIALATE") {
 			t.Errorf("since %q: %q", start, got)
 		}
 	}
@@ -172,4 +176,48 @@ func TestWhoCanTakeTheRootUsersKeysAway(t *testing.T) {
 			t.Errorf("an organisation that cannot is said to: %q", d.Warnings)
 		}
 	})
+}
+
+// Where keys are rotated, the day's new ones must not keep an intruder's user or role from being named.
+func TestNewKeysCrowdOutNobody(t *testing.T) {
+	at := time.Date(2026, 11, 20, 3, 0, 0, 0, time.UTC)
+	people := []person{{name: "mallory", made: at}}
+	for i := range 500 {
+		people = append(people, person{name: fmt.Sprint("x", i), made: at.AddDate(-1, 0, 0), keys: []action.Key{{ID: fmt.Sprint("AKIA", i), Made: at.Add(time.Hour)}}})
+	}
+	for _, start := range []string{at.Format(time.RFC3339), ""} {
+		p := &accountPlan{accountSurvey: &accountSurvey{people: people}, in: Incident{Finding: casefile.Incident{Start: start}}}
+		p.leftBehind()
+		if !said(p.draft.Warnings, "user mallory (made") || !said(p.draft.Warnings, "access key AKIA") {
+			t.Errorf("since %q: %q", start, p.draft.Warnings)
+		}
+	}
+}
+
+// What stops a part of the account, or not each of its users, contains it only where the organisation stops the whole.
+func TestAccountStoppedInPartIsNotContained(t *testing.T) {
+	full := person{name: "full", inline: action.UserInlineQuota, attached: slices.Repeat([]string{"p"}, attachedQuota)}
+	for _, c := range []struct{ inside, stopped, open bool }{{false, false, true}, {false, true, false}, {true, false, true}, {true, true, false}} {
+		p := &accountPlan{c: &action.AWS{Account: "111122223333"}, accountSurvey: &accountSurvey{id: "111122223333", inside: c.inside, people: []person{full}}, stopped: c.stopped}
+		if c.inside {
+			p.users()
+		}
+		p.tell()
+		if p.draft.Open != c.open {
+			t.Errorf("%+v: open is %t", c, p.draft.Open)
+		}
+	}
+}
+
+// Whoever acts in the organisation's management account by one of its users, and answers that account, is not cut off.
+func TestSecondConnectionIsSpared(t *testing.T) {
+	const id = "999988887777"
+	p := &accountPlan{
+		c:             &action.AWS{Account: id, Caller: "arn:aws:sts::" + id + ":assumed-role/response/ann", Management: &action.AWS{Account: id, Caller: "arn:aws:iam::" + id + ":user/ann"}},
+		accountSurvey: &accountSurvey{id: id, inside: true, people: []person{{name: "ann"}, {name: "bob"}}},
+	}
+	p.users()
+	if slices.ContainsFunc(p.draft.Steps, func(s Step) bool { return s.Target.ID == "ann" }) || len(p.draft.Steps) != 2 || !said(p.draft.Warnings, "user ann is spared") {
+		t.Errorf("steps %v, warnings %q", p.draft.Steps, p.draft.Warnings)
+	}
 }

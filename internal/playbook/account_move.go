@@ -123,8 +123,8 @@ func (s controlStatement) allowsAll() bool {
 	return s.Effect == "Allow" && isAll(s.Action) && isAll(s.Resource) && len(s.Condition) == 0
 }
 
-// denies: conditions on who asks leave somebody in, and deny everything to everybody else. Any other (the region, the
-// resource, how it is asked) leaves a way.
+// denies: conditions that name whom to leave in deny everything to everybody else. Any other (the region, the resource, how
+// it is asked, whom alone it is about) leaves a way.
 func (s controlStatement) denies() restriction {
 	if s.Effect != "Deny" {
 		return nothing
@@ -132,14 +132,29 @@ func (s controlStatement) denies() restriction {
 	if !isAll(s.Action) || !isAll(s.Resource) {
 		return something
 	}
-	for _, keys := range s.Condition {
-		for key := range keys {
-			if k := strings.ToLower(key); !strings.HasPrefix(k, "aws:principal") && k != "aws:userid" && k != "aws:assumedroot" {
+	for operator, keys := range s.Condition {
+		for key, value := range keys {
+			if !leavesIn(strings.TrimSuffix(strings.ToLower(operator), "ifexists"), strings.ToLower(key), value) {
 				return something
 			}
 		}
 	}
 	return everything
+}
+
+// leavesIn tells a condition that somebody by name, AWS's services, or the organisation's own root sessions do not meet, and
+// everybody else does.
+func leavesIn(operator, key string, value any) bool {
+	switch operator {
+	case "arnnotlike", "arnnotequals", "stringnotlike", "stringnotequals", "stringnotequalsignorecase":
+		who := key == "aws:principalarn" || key == "aws:userid" || strings.HasPrefix(key, "aws:principaltag/")
+		return who && !isAll(value)
+	case "bool":
+		return key == "aws:principalisawsservice" && fmt.Sprint(value) == "false"
+	case "null":
+		return key == "aws:assumedroot" && fmt.Sprint(value) == "true"
+	}
+	return false
 }
 
 // isAll tells "*", alone or as the one in a list.

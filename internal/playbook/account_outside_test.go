@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"cordon/internal/action"
 	"cordon/internal/awssim"
 )
 
@@ -102,16 +103,21 @@ func TestMoveIsPlannedIntoWhatRestricts(t *testing.T) {
 // What a unit's policies come to.
 func TestHowMuchPoliciesDeny(t *testing.T) {
 	for document, want := range map[string]restriction{
-		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`:                                                              nothing,
-		`{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`:                                                                 everything,
-		`{"Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`:                                                           everything,
-		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalARN":"arn:x"}}}]}`:       everything,
-		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"x"}}}]}`:   something,
-		`{"Statement":[{"Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}]}`:                                 something,
-		`{"Statement":[{"Effect":"Deny","NotAction":"iam:*","Resource":"*"}]}`:                                                        something,
-		`{"Statement":[{"Effect":"Deny","Action":["ec2:*","*:Get*"],"Resource":"*"}]}`:                                                something,
-		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::bucket"}]}`:                                             something,
-		`{"Statement":[{"Effect":"Deny","Action":"organizations:*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":["*"]}]}`: everything,
+		`{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`:                                                                             nothing,
+		`{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`:                                                                                everything,
+		`{"Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}`:                                                                          everything,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalARN":"arn:x"}}}]}`:                      everything,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"x"}}}]}`:                  something,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:PrincipalArn":"arn:aws:iam::*:root"}}}]}`:        something, // the root user alone
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:PrincipalOrgID":"o-x"}}}]}`:                 something, // no member
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"ArnNotLike":{"aws:PrincipalArn":["*"]}}}]}`:                        something, // nobody
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEqualsIfExists":{"aws:PrincipalTag/team":"response"}}}]}`: everything,
+		action.QuarantinePolicy([]string{"arn:aws:iam::111122223333:role/response"}):                                                                 everything,
+		`{"Statement":[{"Effect":"Deny","Action":"organizations:LeaveOrganization","Resource":"*"}]}`:                                                something,
+		`{"Statement":[{"Effect":"Deny","NotAction":"iam:*","Resource":"*"}]}`:                                                                       something,
+		`{"Statement":[{"Effect":"Deny","Action":["ec2:*","*:Get*"],"Resource":"*"}]}`:                                                               something,
+		`{"Statement":[{"Effect":"Deny","Action":"*","Resource":"arn:aws:s3:::bucket"}]}`:                                                            something,
+		`{"Statement":[{"Effect":"Deny","Action":"organizations:*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":["*"]}]}`:                everything,
 		`[]`: nothing,
 	} {
 		got := nothing

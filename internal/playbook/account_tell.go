@@ -32,6 +32,7 @@ func (p *accountPlan) tell() {
 		p.draft.Survives = append(p.draft.Survives, unstopped...)
 	}
 	if !p.inside {
+		p.draft.Open = !p.stopped // then a part of it is stopped at most
 		return
 	}
 	p.root()
