@@ -184,6 +184,9 @@ func onlyKey(response []byte) []byte {
 		return nil
 	}
 	at := bytes.Index(response, keyName)
+	if !bytes.HasSuffix(response[:at], []byte(`"a`)) {
+		return nil // a longer name that ends so is no key's
+	}
 	rest := response[at+len(keyName):]
 	if bytes.IndexByte(response[1:at], '}') >= 0 || !bytes.HasPrefix(rest, []byte(`:"`)) || bytes.Contains(rest, keyName) {
 		return nil
