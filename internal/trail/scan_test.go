@@ -109,6 +109,7 @@ func FuzzScan(f *testing.F) {
 		`{"eventID":"a","eventName":"b","eventTime":"now","errorCode":"Client.UnauthorizedOperation","sharedEventID":"s","recipientAccountId":1e3}`,
 		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","responseElements":{"accessKey":{"status":"Active","accessKeyId":"AKIAABCDEFGHIJKLMNOP"}}}`,
 		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","responseElements":{"accessKey":{"status":"Active","a^^^^^^^ccessKeyId":"AKIAABCDEFGHIJKLMNOP"}}}`,
+		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","responseElements":{"credentials":{"accessKeyid":"ASIAABCDEFGHIJKLMNOP"}}}`,
 		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","responseElements":{"accessKey":{"x":{}},"accessKeyId":"AKIAABCDEFGHIJKLMNOP"}}`,
 		`{"eventID":"a","eventName":"b","eventTime":"2024-02-29T08:43:17Z","userIdentity":{"identityProvider":"p","sessionContext":{"webIdFederationData":{"federatedProvider":"f"},"signInSessionArn":"s"},"signInSessionArn":"t"}}`,
 	} {

@@ -139,7 +139,7 @@ func (w *worker) fast(offset int64, raw []byte) error {
 		}
 	}
 	var keys []string
-	if r.Flags&(FlagDenied|FlagFailed) == 0 && bytes.Contains(f[mResponse], keyName) {
+	if r.Flags&(FlagDenied|FlagFailed) == 0 && indexKeyName(f[mResponse]) >= 0 {
 		if keys, err = w.keysOf(f[mResponse]); err != nil {
 			return err
 		}
@@ -164,6 +164,20 @@ func mayBeOmitted(v []byte) bool {
 
 var omittedName, keyName = []byte(`"omitted"`), []byte(`ccessKeyId"`)
 
+// indexKeyName finds a key's name in whatever case, as keysIn does; -1 where there is none.
+func indexKeyName(v []byte) int {
+	n := len(keyName) - 1
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(v[i:], '"')
+		if next < 0 {
+			return -1
+		}
+		if i += next; i >= n && bytes.EqualFold(v[i-n:i], keyName[:n]) {
+			return i - n
+		}
+	}
+}
+
 // keysOf gives the access keys that a response hands out, as keysIn does: mostly one, where STS and IAM put it.
 func (w *worker) keysOf(response []byte) ([]string, error) {
 	if key := onlyKey(response); key != nil {
@@ -183,12 +197,12 @@ func onlyKey(response []byte) []byte {
 	if !slices.ContainsFunc(keyGivers, func(begins []byte) bool { return bytes.HasPrefix(response, begins) }) {
 		return nil
 	}
-	at := bytes.Index(response, keyName)
+	at := indexKeyName(response)
 	if !bytes.HasSuffix(response[:at], []byte(`"a`)) {
 		return nil // a longer name that ends so is no key's
 	}
 	rest := response[at+len(keyName):]
-	if bytes.IndexByte(response[1:at], '}') >= 0 || !bytes.HasPrefix(rest, []byte(`:"`)) || bytes.Contains(rest, keyName) {
+	if bytes.IndexByte(response[1:at], '}') >= 0 || !bytes.HasPrefix(rest, []byte(`:"`)) || indexKeyName(rest) >= 0 {
 		return nil
 	}
 	rest = rest[2:]
