@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -12,20 +11,24 @@ import (
 	"cordon/internal/casefile"
 )
 
+// accountWide is the plan of these tests, made about the account as a whole.
+func (r *rig) accountWide() (plan casefile.Plan, data []byte, hash string) {
+	r.t.Helper()
+	plan = fakePlan()
+	plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
+	data, hash, err := Encode(plan)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return plan, data, hash
+}
+
 // TestAccountWideNeedsTwo: without a second person's signature nothing is changed and nothing approved; with it the
 // plan is carried out, and what a plan says of its steps counts for nothing against what the actions say.
 func TestAccountWideNeedsTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		var plan casefile.Plan
-		if err := json.Unmarshal(r.plan(), &plan); err != nil {
-			t.Fatal(err)
-		}
-		plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
-		data, hash, err := Encode(plan)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan, data, hash := r.accountWide()
 		before := r.w.image()
 		by := func(name string) []byte {
 			s := r.first
@@ -74,26 +77,18 @@ func TestAccountWideNeedsTwo(t *testing.T) {
 func TestReleaseOfSeveralPlansNeedsWhatEachNeeded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		var plan casefile.Plan
-		if err := json.Unmarshal(r.plan(), &plan); err != nil {
-			t.Fatal(err)
-		}
-		small := plan
-		plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
-		data, hash, err := Encode(plan)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan, data, hash := r.accountWide()
 		e, _, ctx := r.process(r.first, 0)
+		var err error
 		if e.Second, err = r.signer("two").Countersign(casefile.Countersignature{Plan: hash, Kind: plan.Kind, Case: plan.Case, Account: plan.Account}); err != nil {
 			t.Fatal(err)
 		}
 		if err := e.Apply(ctx, data, "flag"); err != nil && !errors.Is(err, ErrPartly) {
 			t.Fatal(err)
 		}
+		small := fakePlan()
 		small.Warnings = []string{"the second plan"}
-		data, _, err = Encode(small)
-		if err != nil {
+		if data, _, err = Encode(small); err != nil {
 			t.Fatal(err)
 		}
 		e, _, ctx = r.process(r.first, 0)
@@ -115,15 +110,7 @@ func TestReleaseOfSeveralPlansNeedsWhatEachNeeded(t *testing.T) {
 func TestSecondSignatureIsForOneCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
-		var plan casefile.Plan
-		if err := json.Unmarshal(r.plan(), &plan); err != nil {
-			t.Fatal(err)
-		}
-		plan.Subject = casefile.Subject{Kind: casefile.AWSAccount, ID: plan.Account}
-		data, hash, err := Encode(plan)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan, data, hash := r.accountWide()
 		second := r.signer("two")
 		signed := func(kind, hash string, at time.Time) []byte {
 			note, err := second.Countersign(casefile.Countersignature{Plan: hash, Kind: kind, Case: plan.Case, Account: plan.Account, Person: "two", Time: at})

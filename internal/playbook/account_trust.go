@@ -55,10 +55,9 @@ func (p *accountPlan) outsiders() {
 // wayBack warns where users of the account may assume the role that cordon acts by: whoever comes that way is denied like
 // the others, keys and all, and nobody resumes or releases then.
 func (p *accountPlan) wayBack() {
-	_, session, _ := strings.Cut(p.c.Caller, ":assumed-role/")
-	own, _, _ := strings.Cut(session, "/")
 	for _, r := range p.roles {
-		if own == "" || aws.ToString(r.RoleName) != own {
+		own := aws.ToString(r.RoleName)
+		if p.c.SessionOf(own) == "" {
 			continue
 		}
 		who, err := allowed(aws.ToString(r.AssumeRolePolicyDocument), func(kind, name string) bool {
